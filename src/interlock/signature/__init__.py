@@ -1,0 +1,41 @@
+"""One typed description of inputs and outputs, and everything derived from it."""
+
+from interlock.signature.schema import (
+    Boolean,
+    Category,
+    Classes,
+    Column,
+    Input,
+    Integer,
+    Number,
+    Output,
+    Signature,
+    Tensor,
+    Text,
+    Value,
+    Vector,
+    bounds,
+    dtype,
+    empty,
+    output_names,
+)
+
+__all__ = [
+    "Boolean",
+    "Category",
+    "Classes",
+    "Column",
+    "Input",
+    "Integer",
+    "Number",
+    "Output",
+    "Signature",
+    "Tensor",
+    "Text",
+    "Value",
+    "Vector",
+    "bounds",
+    "dtype",
+    "empty",
+    "output_names",
+]
