@@ -1,0 +1,102 @@
+"""`interlock serve`: models over HTTP, from the registry or straight from a directory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from interlock import settings
+from interlock.cli.output import err
+from interlock.errors import ConfigurationError
+from interlock.package import reader
+from interlock.serve import table
+from interlock.serve.table import Deployment, Table
+from interlock.settings import Settings
+
+app = typer.Typer(help="Serve models over HTTP.", add_completion=False)
+
+# Workers each have one engine thread; numeric libraries that start a pool at import only take memory.
+_QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
+@app.command()
+def serve(
+    references: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME[@ALIAS|:VERSION]…", show_default=False)
+    ] = None,
+    directory: Annotated[
+        list[Path] | None, typer.Option("--package", help="Serve a package directory.")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks one.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
+) -> None:
+    """Serve NAME (its champion), NAME@ALIAS, NAME:VERSION, or a package directory.
+
+    A model served by alias is replaced, without a failed request, when the alias moves.
+    SIGHUP looks again at once; SIGTERM drains.
+    """
+    current = settings.read(host=host, port=port, workers=workers)
+    for variable in settings.unknown():
+        err.print(f"interlock: {variable} is not a setting; see `interlock settings`")
+    deployments = [_from_directory(path) for path in directory or []]
+    deployments += _from_registry(references or [], current)
+    run = _run_directory(current)
+    table.write(run, Table(deployments=tuple(deployments)))
+    command = [sys.executable, "-m", "interlock.serve", str(run)]
+    followed = [found.reference for found in deployments if _moves(found.reference)]
+    if followed:
+        command += ["--follow", sys.executable, "-m", "interlock.cli.follow", str(run), *followed]
+    os.execve(command[0], command, _environment(host=host, port=port, workers=workers))
+
+
+def _from_directory(path: Path) -> Deployment:
+    reader.verify(path)
+    return table.describe(path)
+
+
+def _from_registry(references: list[str], current: Settings) -> list[Deployment]:
+    if not references:
+        return []
+    from interlock.registry import Registry  # MLflow takes seconds to import
+
+    registry = Registry(current)
+    return [table.describe(registry.pull(reference), reference) for reference in references]
+
+
+def _moves(reference: str) -> bool:
+    """Whether what a reference stands for can change: a version cannot, an alias can."""
+    return bool(reference) and ":" not in reference
+
+
+def _environment(**options: object) -> dict[str, str]:
+    """This process's environment with the command line's options as settings."""
+    given = {
+        settings.PREFIX + name.upper(): str(value)
+        for name, value in options.items()
+        if value is not None
+    }
+    return {**_QUIET, **os.environ, **given}
+
+
+def _run_directory(current: Settings) -> Path:
+    """A fresh directory for this process; those of processes that are gone are swept away."""
+    home = current.home / "run"
+    home.mkdir(parents=True, exist_ok=True)
+    for old in home.iterdir():
+        if old.name.isdigit() and not Path("/proc", old.name).exists():
+            shutil.rmtree(old, ignore_errors=True)
+    run = home / str(os.getpid())
+    try:
+        run.mkdir()
+    except FileExistsError:
+        raise ConfigurationError(
+            f"{run} exists already: another container shares INTERLOCK_HOME={current.home}."
+            " Give each its own."
+        ) from None
+    return run
