@@ -1,0 +1,1 @@
+"""Figures and splits: pure numpy, no input or output."""

@@ -1,0 +1,1 @@
+"""Making models: the project that `interlock init` writes."""
