@@ -1,0 +1,17 @@
+"""The registry: which versions there are, which alias is on which, and who moved it when and why.
+
+It is MLflow's model registry (embedded in SQLite unless a tracking URI is set) with a history
+of our own beside it. `Registry` is the way in; `Cache` holds what was pulled and needs no MLflow.
+MLflow is imported when a registry is first asked something, never before.
+"""
+
+from __future__ import annotations
+
+from interlock.registry.cache import Cache
+from interlock.registry.periods import Period
+from interlock.registry.reference import Reference, parse
+from interlock.registry.store import Registry
+from interlock.registry.version import Version
+from interlock.registry.watch import changes
+
+__all__ = ["Cache", "Period", "Reference", "Registry", "Version", "changes", "parse"]

@@ -1,0 +1,143 @@
+"""Moving aliases so that MLflow and the history agree, whatever is interrupted when.
+
+`interlock.registry.reconcile` decides what the history has to say; this module reads the facts
+and writes the decisions down.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from interlock.errors import ConflictError, InterlockError, UnknownError
+from interlock.registry import moment, reconcile
+from interlock.registry.entry import Entry, verify
+from interlock.registry.periods import Period, periods
+from interlock.registry.version import Version
+
+if TYPE_CHECKING:
+    from interlock.registry.backend import Backend
+    from interlock.registry.history import History
+
+
+WAIT = 10.0
+"""Seconds that a move waits for somebody else's move of the same alias."""
+
+
+class Ledger:
+    """The aliases in `backend`, kept together with their `history`."""
+
+    def __init__(self, backend: Backend, history: History) -> None:
+        self._backend = backend
+        self._history = history
+
+    def look(self, name: str) -> None:
+        """Write down what the history lacks: outcomes of interrupted moves, and foreign moves.
+
+        Does not check the chain: a broken history must not keep anybody from rolling back.
+        """
+        while True:
+            # The entries first: what is written between these two reads makes `append` refuse.
+            entries = self._history.entries(name)
+            missing = reconcile.next_entry(name, entries, self.places(name), moment.now())
+            if missing is None:
+                return
+            self._history.append(missing)
+
+    def periods(self, name: str) -> list[Period]:
+        """Which version was live when; RegistryError when the chain is broken."""
+        self.look(name)
+        entries = self._history.entries(name)
+        verify(name, entries)
+        return periods(entries)
+
+    def move(
+        self, name: str, alias: str, target: Version | None, *, actor: str, reason: str
+    ) -> None:
+        """Put `alias` on `target`, or take it away: intention, alias, outcome, in this order.
+
+        An intention without an outcome is a lock on its alias. Who finds one waits a little.
+
+        Raises
+        ------
+        ConflictError
+            When somebody else's move of the same alias does not end.
+        """
+        intent = self._intend(name, alias, target, actor, reason)
+        try:
+            if target is None:
+                self._backend.remove_alias(name, alias)
+            else:
+                self._backend.set_alias(name, alias, target.number)
+        except InterlockError:
+            self._give_up(intent)
+            raise
+        self._confirm(intent, moment.now())
+
+    def places(self, name: str) -> dict[str, reconcile.Place]:
+        """Where MLflow has each alias; empty for a model that it does not have (any more)."""
+        try:
+            aliases = self._backend.aliases(name)
+        except UnknownError:
+            return {}
+        return {
+            alias: (number, self._backend.numbered(name, number))
+            for alias, number in aliases.items()
+        }
+
+    def _intend(
+        self, name: str, alias: str, target: Version | None, actor: str, reason: str
+    ) -> Entry:
+        deadline = time.monotonic() + WAIT
+        while True:
+            entries = self._history.entries(name)
+            other = reconcile.moving(entries, alias)
+            if other is not None:
+                self._wait(other, deadline)
+                continue
+            now = moment.now()
+            intent = Entry(
+                name=name,
+                sequence=len(entries) + 1,
+                event="intended",
+                alias=alias,
+                number=target.number if target else None,
+                version=target.version if target else None,
+                digest=target.digest if target else None,
+                actor=actor,
+                reason=reason,
+                since=now,
+                moment=now,
+            )
+            if self._history.append(intent) is not None:
+                return intent
+
+    def _wait(self, other: Entry, deadline: float) -> None:
+        if time.monotonic() > deadline:
+            raise ConflictError(
+                f"{other.actor} is moving {other.alias} of {other.name} since {other.moment}."
+                f" If that was interrupted, it is given up after {reconcile.PATIENCE:.0f} seconds:"
+                " try again then."
+            )
+        time.sleep(0.02)
+        self.look(other.name)
+
+    def _give_up(self, intent: Entry) -> None:
+        """Free the alias at once, unless the refusal came after the alias had moved."""
+        try:
+            entries = self._history.entries(intent.name)
+            place = self.places(intent.name).get(intent.alias)
+        except InterlockError:
+            return  # away altogether; whoever looks next settles it
+        if (place[0] if place else None) != intent.number:
+            outcome = reconcile.settle(intent, entries, arrived=False, since=moment.now())
+            self._history.append(outcome)
+
+    def _confirm(self, intent: Entry, since: str) -> None:
+        while True:
+            entries = self._history.entries(intent.name)
+            if any(one.settles == intent.sequence and one.event == "moved" for one in entries):
+                return  # somebody who looked meanwhile has put it on record
+            outcome = reconcile.settle(intent, entries, arrived=True, since=since)
+            if self._history.append(outcome) is not None:
+                return
