@@ -1,0 +1,204 @@
+"""Everything that is not inference: health, metadata, metrics, documentation, and good refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from offapi import OpenAPITemplate
+from prometheus_client.core import GaugeMetricFamily, Metric
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+import interlock
+from interlock.errors import (
+    MethodError,
+    ModelNotFoundError,
+    PathError,
+    RequestError,
+    VersionNotFoundError,
+)
+from interlock.serve import metrics
+from interlock.serve.doors import plain_refusal, v2_refusal
+from interlock.serve.openapi import document
+from interlock.serve.served import Served
+from interlock.serve.status import Status
+from interlock.signature.tensors import input_metadata, output_metadata
+
+Models = Callable[[], dict[str, Served]]
+
+
+class Admin:
+    """Endpoints behind the hot path. `models` gives what is served at this moment."""
+
+    def __init__(self, run: Path, status: Status, models: Models) -> None:
+        self._run = run
+        self._status = status
+        self._models = models
+
+    def app(self) -> Starlette:
+        gets = {
+            "/": self.index,
+            "/health": self.health,
+            "/health/live": self.live,
+            "/health/ready": self.ready,
+            "/metrics": self.metrics,
+            "/openapi.json": self.openapi,
+            "/docs": self.docs,
+            "/v2": self.server,
+            "/v2/health/live": self.live,
+            "/v2/health/ready": self.ready,
+            "/v2/models/{model}": self.model,
+            "/v2/models/{model}/ready": self.model_ready,
+            "/v2/models/{model}/versions/{version}": self.model,
+            "/v2/models/{model}/versions/{version}/ready": self.model_ready,
+        }
+        routes = [Route(path, endpoint, methods=["GET"]) for path, endpoint in gets.items()]
+        posts = (
+            "/predict",
+            "/predict/{model}",
+            "/v2/models/{model}/infer",
+            "/v2/models/{model}/versions/{version}/infer",
+        )
+        routes += [Route(path, self.unserved, methods=["POST"]) for path in posts]
+        handlers: dict[Any, Any] = {RequestError: _refused, HTTPException: _http}
+        return Starlette(routes=routes, exception_handlers=handlers)
+
+    async def index(self, _request: Request) -> Response:
+        return RedirectResponse("/docs")
+
+    async def live(self, _request: Request) -> Response:
+        return _json({"live": True})
+
+    async def ready(self, _request: Request) -> Response:
+        ready = self._status.ready() and bool(self._models())
+        return _json({"ready": ready}, status=200 if ready else 503)
+
+    async def health(self, _request: Request) -> Response:
+        ready = self._status.ready() and bool(self._models())
+        said = {
+            "ready": ready,
+            "workers": self._status.describe(),
+            "models": [
+                {
+                    "name": served.name,
+                    "version": served.version,
+                    "digest": served.deployment.digest,
+                    "reference": served.deployment.reference or None,
+                    "engine": "inline" if served.inline else "thread",
+                    "batching": not served.inline and served.measured.batching_pays,
+                    "row_seconds": served.measured.one,
+                }
+                for served in self._models().values()
+            ],
+        }
+        return _json(said, status=200 if ready else 503)
+
+    async def metrics(self, _request: Request) -> Response:
+        text = metrics.exposition(self._run, self._gauges())
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    def _gauges(self) -> list[Metric]:
+        workers = GaugeMetricFamily("interlock_workers", "Workers by state.", labels=["state"])
+        states = [str(worker["state"]) for worker in self._status.describe()]
+        for state in sorted(set(states)):
+            workers.add_metric([state], states.count(state))
+        info = GaugeMetricFamily(
+            "interlock_model_info", "Versions served.", labels=["model", "version", "digest"]
+        )
+        for served in self._models().values():
+            info.add_metric([served.name, served.version, served.deployment.digest], 1)
+        return [workers, info]
+
+    async def openapi(self, _request: Request) -> Response:
+        return _json(document(list(self._models().values())))
+
+    async def docs(self, request: Request) -> Response:
+        root = request.scope.get("root_path", "")
+        page = OpenAPITemplate.SWAGGER.value.format(spec_url=f"{root}/openapi.json")
+        return HTMLResponse(page)
+
+    async def server(self, _request: Request) -> Response:
+        return _json(
+            {
+                "name": "interlock",
+                "version": interlock.__version__,
+                "extensions": ["binary_tensor_data"],
+            }
+        )
+
+    async def model(self, request: Request) -> Response:
+        served = self._find(request)
+        return _json(
+            {
+                "name": served.name,
+                "versions": [served.version],
+                "platform": "onnx_onnxv1",
+                "inputs": input_metadata(served.signature),
+                "outputs": output_metadata(served.signature.output),
+            }
+        )
+
+    async def model_ready(self, request: Request) -> Response:
+        served = self._find(request)
+        return _json({"name": served.name, "ready": True})
+
+    async def unserved(self, request: Request) -> Response:
+        """Inference addresses that the hot path did not know: say which part is wrong."""
+        if "model" not in request.path_params:
+            names = ", ".join(f"/predict/{name}" for name in sorted(self._models()))
+            raise ModelNotFoundError(
+                "several models are served here: name one", expected=names, got="/predict"
+            )
+        self._find(request)
+        raise ModelNotFoundError("this model was replaced at this very moment: ask again")
+
+    def _find(self, request: Request) -> Served:
+        name = request.path_params["model"]
+        models = self._models()
+        if name not in models:
+            raise ModelNotFoundError(
+                f"no model is called {name!r} here", expected=", ".join(sorted(models)), got=name
+            )
+        version = request.path_params.get("version")
+        if version is not None and version != models[name].version:
+            raise VersionNotFoundError(
+                f"{name} is not served in version {version}",
+                expected=models[name].version,
+                got=version,
+            )
+        return models[name]
+
+
+def _json(value: Any, *, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, media_type="application/json")
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestError)  # Starlette picks handlers by this very type
+    v2 = request.url.path == "/v2" or request.url.path.startswith("/v2/")
+    body = v2_refusal(error) if v2 else plain_refusal(error)
+    return Response(body, error.status, error.headers, media_type="application/json")
+
+
+def _http(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals, in our words."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == MethodError.status:
+        allowed = (error.headers or {}).get("Allow", "")
+        said: RequestError = MethodError(
+            "this address does not take that method",
+            expected=allowed,
+            got=request.method,
+            headers={"Allow": allowed},
+        )
+    else:
+        said = PathError(
+            "nothing is at this address", expected="see /docs for what is", got=request.url.path
+        )
+    return _refused(request, said)

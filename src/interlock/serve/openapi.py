@@ -1,0 +1,178 @@
+"""The OpenAPI 3.1 document of what is served at this moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import interlock
+from interlock.serve.served import Served
+from interlock.signature import openapi
+
+_ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message"],
+            "properties": {
+                "code": {"type": "string"},
+                "message": {"type": "string"},
+                "path": {"type": "string", "description": "JSON path of the field at fault"},
+                "expected": {"type": "string"},
+                "got": {"type": "string"},
+            },
+        }
+    },
+}
+
+_V2_ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
+
+_V2_REQUEST = {
+    "type": "object",
+    "required": ["inputs"],
+    "properties": {
+        "id": {"type": "string"},
+        "parameters": {"type": "object"},
+        "inputs": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name", "shape", "datatype"],
+                "properties": {
+                    "name": {"type": "string"},
+                    "shape": {"type": "array", "items": {"type": "integer"}},
+                    "datatype": {"type": "string"},
+                    "parameters": {"type": "object"},
+                    "data": {"type": "array"},
+                },
+            },
+        },
+        "outputs": {"type": "array", "items": {"type": "object"}},
+    },
+}
+
+_V2_ANSWER = {
+    "type": "object",
+    "required": ["model_name", "model_version", "outputs"],
+    "properties": {
+        "model_name": {"type": "string"},
+        "model_version": {"type": "string"},
+        "id": {"type": "string"},
+        "parameters": {"type": "object"},
+        "outputs": {"type": "array", "items": {"type": "object"}},
+    },
+}
+
+_REFUSALS = {
+    "400": "The request does not fit the signature.",
+    "404": "No such model or version.",
+    "413": "The body is too large.",
+    "415": "The body is not JSON.",
+    "500": "The model or the server failed.",
+    "503": "Too many requests wait: come back after Retry-After seconds.",
+    "504": "No answer before the deadline.",
+}
+
+
+def document(models: Sequence[Served]) -> dict[str, Any]:
+    """OpenAPI for `models`, with the real schema of each and one golden record as example."""
+    schemas: dict[str, Any] = {
+        "Error": _ERROR,
+        "V2Error": _V2_ERROR,
+        "V2Request": _V2_REQUEST,
+        "V2Answer": _V2_ANSWER,
+    }
+    paths: dict[str, Any] = {}
+    for served in models:
+        schemas[f"{served.name}.record"] = openapi.record(served.signature)
+        schemas[f"{served.name}.answer"] = openapi.answer(served.signature)
+        paths |= _model_paths(served, alone=len(models) == 1)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": ", ".join(f"{served.name} {served.version}" for served in models),
+            "version": interlock.__version__,
+            "summary": "Served by Interlock.",
+        },
+        "paths": paths | _server_paths(),
+        "components": {"schemas": schemas},
+    }
+
+
+def _model_paths(served: Served, *, alone: bool) -> dict[str, Any]:
+    name = served.name
+    predict = {"post": _predict(served)}
+    infer = _operation(f"Infer with {name} (V2)", name, "V2Request", "V2Answer", "V2Error")
+    paths: dict[str, Any] = {"/predict": predict} if alone else {}
+    return paths | {
+        f"/predict/{name}": predict,
+        f"/v2/models/{name}": {"get": _get(f"Metadata of {name}", name)},
+        f"/v2/models/{name}/ready": {"get": _get(f"Whether {name} is ready", name)},
+        f"/v2/models/{name}/infer": {"post": infer},
+    }
+
+
+def _predict(served: Served) -> dict[str, Any]:
+    name = served.name
+    record, answer = f"{name}.record", f"{name}.answer"
+    operation = _operation(f"Predict with {name}", name, record, answer, "Error")
+    body = operation["requestBody"]["content"]["application/json"]
+    body["schema"] = _one_or_many(record)
+    body["example"] = served.package.golden().records[0]
+    said = operation["responses"]["200"]["content"]["application/json"]
+    said["schema"] = _one_or_many(answer)
+    manifest = served.package.manifest
+    if manifest.description:
+        operation["description"] = manifest.description
+    return operation
+
+
+def _operation(summary: str, tag: str, request: str, answer: str, error: str) -> dict[str, Any]:
+    refusals = {
+        status: {"description": text, "content": _json(_reference(error))}
+        for status, text in _REFUSALS.items()
+    }
+    return {
+        "summary": summary,
+        "tags": [tag],
+        "requestBody": {"required": True, "content": _json(_reference(request))},
+        "responses": {
+            "200": {"description": "The answer.", "content": _json(_reference(answer))},
+            **refusals,
+        },
+    }
+
+
+def _get(summary: str, tag: str) -> dict[str, Any]:
+    return {
+        "summary": summary,
+        "tags": [tag],
+        "responses": {"200": {"description": "OK", "content": _json({"type": "object"})}},
+    }
+
+
+def _server_paths() -> dict[str, Any]:
+    said = {
+        "/health": "Workers and models",
+        "/health/live": "Whether the server answers",
+        "/health/ready": "Whether every worker is up",
+        "/v2": "Server metadata",
+        "/v2/health/live": "Whether the server answers (V2)",
+        "/v2/health/ready": "Whether every worker is up (V2)",
+    }
+    return {path: {"get": _get(summary, "server")} for path, summary in said.items()}
+
+
+def _one_or_many(schema: str) -> dict[str, Any]:
+    one = _reference(schema)
+    return {"oneOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+
+
+def _reference(schema: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}

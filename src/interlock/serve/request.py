@@ -1,0 +1,135 @@
+"""What every door of the server does with a request before it looks at the model: headers, body."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, NamedTuple, TypeAlias
+
+from interlock.errors import (
+    BodySizeError,
+    MalformedError,
+    MediaTypeError,
+    RequestError,
+)
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+_JSON = b"application/json"
+_BINARY = b"application/octet-stream"
+
+
+class Disconnected(Exception):
+    """The caller went away before it had sent its request: nobody is there to be answered."""
+
+
+class Headers(NamedTuple):
+    """The request headers that matter here.
+
+    `deadline` (``Interlock-Deadline``) is in seconds; `json_length`
+    (``Inference-Header-Content-Length``) in bytes.
+    """
+
+    deadline: float | None
+    json_length: int | None
+
+
+def read_headers(headers: Iterable[tuple[bytes, bytes]], body_limit: int) -> Headers:
+    """Check content type, encoding and length, and pick out the rest.
+
+    Raises
+    ------
+    MediaTypeError, BodySizeError, MalformedError
+        By what is wrong.
+    """
+    deadline = json_length = None
+    media = _JSON
+    for name, value in headers:
+        if name == b"content-type":
+            media = value
+        elif name == b"content-length":
+            _check_length(value, body_limit)
+        elif name == b"content-encoding" and value != b"identity":
+            raise MediaTypeError(
+                "compressed bodies are not read", expected="no Content-Encoding", got=_text(value)
+            )
+        elif name == b"interlock-deadline":
+            deadline = _seconds(value)
+        elif name == b"inference-header-content-length":
+            json_length = _whole(value, "Inference-Header-Content-Length")
+    if media != _JSON and not (json_length is not None and media.startswith(_BINARY)):
+        _check_media(media)
+    return Headers(deadline, json_length)
+
+
+async def read_body(receive: Receive, limit: int) -> bytes:
+    """The whole body; raises BodySizeError beyond `limit` bytes, Disconnected when it is cut."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise Disconnected
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        if len(body) > limit:
+            raise _too_large(limit, f"{len(body)} bytes")
+        return body
+    chunks = [body]
+    size = len(body)
+    while message.get("more_body", False):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limit:
+            raise _too_large(limit, f"more than {limit} bytes")
+    return b"".join(chunks)
+
+
+def _check_media(media: bytes) -> None:
+    kind, *parameters = [part.strip().lower() for part in media.split(b";")]
+    charset = next((p[8:].strip(b'"') for p in parameters if p.startswith(b"charset=")), b"utf-8")
+    if kind != _JSON or charset not in (b"utf-8", b"utf8", b"us-ascii"):
+        raise MediaTypeError(
+            "this address reads JSON in UTF-8", expected="application/json", got=_text(media)
+        )
+
+
+def _check_length(value: bytes, limit: int) -> None:
+    length = _whole(value, "Content-Length")
+    if length > limit:
+        raise _too_large(limit, f"{length} bytes")
+
+
+def _too_large(limit: int, got: str) -> BodySizeError:
+    return BodySizeError(
+        "the body is too large",
+        expected=f"at most {limit} bytes",
+        got=got,
+        headers={"Connection": "close"},
+    )
+
+
+def _seconds(value: bytes) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < float("inf"):
+        raise _bad_header("Interlock-Deadline", "seconds above 0, such as 0.25", value)
+    return seconds
+
+
+def _whole(value: bytes, header: str) -> int:
+    if not value.isdigit():
+        raise _bad_header(header, "a whole number of bytes", value)
+    return int(value)
+
+
+def _bad_header(header: str, expected: str, value: bytes) -> RequestError:
+    return MalformedError(f"header {header} is not readable", expected=expected, got=_text(value))
+
+
+def _text(value: bytes) -> str:
+    return value[:100].decode("latin-1")

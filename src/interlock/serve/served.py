@@ -1,0 +1,93 @@
+"""One package, loaded and ready to answer: everything that can be decided before a request is."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import msgspec
+
+from interlock.engine import Batcher, Measurement, Session, measure
+from interlock.engine.session import Feed, Outputs
+from interlock.errors import IntegrityError
+from interlock.package import reader
+from interlock.serve import metrics
+from interlock.serve.metrics import Recorder
+from interlock.serve.table import Deployment
+from interlock.settings import Settings
+from interlock.signature import answers
+from interlock.signature.answers import Row
+from interlock.signature.inference import TensorDecoder
+from interlock.signature.records import Decoder
+
+
+class Served:
+    """A loaded version and its instruments.
+
+    Raises
+    ------
+    PackageError
+        When the package at the deployment's path cannot be loaded.
+    IntegrityError
+        When it is not the package that the table names.
+    """
+
+    def __init__(self, deployment: Deployment, settings: Settings, recorder: Recorder) -> None:
+        self.package = reader.read(Path(deployment.path))
+        if self.package.digest != deployment.digest:
+            raise IntegrityError(
+                f"{deployment.path} holds {self.package.digest},"
+                f" but the table wants {deployment.digest}"
+            )
+        self.deployment = deployment
+        self.name = deployment.name
+        self.version = deployment.version
+        self.signature = self.package.signature
+        self.decoder = Decoder(self.signature)
+        self.tensors = TensorDecoder(self.signature)
+        self.rows = answers.reader(self.signature.output)
+        session = Session(self.package.graph_path, self.signature, threads=settings.engine_threads)
+        self.measured = self._measure(session)
+        self.inline = _inline(settings, self.measured)
+        self.run = session.run
+        self._batcher = Batcher(
+            session.run,
+            together=self.measured.batching_pays,
+            row_limit=settings.batch_limit,
+            queue_limit=settings.queue_limit,
+        )
+        self._predictions = recorder.counter(metrics.PREDICTIONS, self.name, self.version)
+        self._latency = recorder.histogram(metrics.LATENCY, self.name, self.version)
+        self._confidence = recorder.histogram(metrics.CONFIDENCE, self.name, self.version)
+        self._waiting = recorder.counter(metrics.WAITING, self.name)
+        self._waiting.set(0)
+
+    def _measure(self, session: Session) -> Measurement:
+        golden = self.package.golden().records
+        return measure(session, self.decoder.decode(msgspec.json.encode(golden)).feed)
+
+    async def queue(self, feed: Feed, rows: int, deadline: float) -> Outputs:
+        """Outputs by way of the engine thread; see `Batcher.submit` for what it raises."""
+        self._waiting.set(self._batcher.waiting + 1)
+        try:
+            return await self._batcher.submit(feed, rows, deadline)
+        finally:
+            self._waiting.set(self._batcher.waiting)
+
+    def count(self, rows: list[Row], started: float) -> None:
+        """Record an answer: `started` is `time.perf_counter()` at the request's arrival."""
+        self._predictions.add(len(rows))
+        self._latency.observe(time.perf_counter() - started)
+        if "confidence" in rows[0]:
+            for row in rows:
+                self._confidence.observe(row["confidence"])
+
+    def close(self) -> None:
+        """Let the engine thread end once its queue is empty."""
+        self._batcher.close()
+
+
+def _inline(settings: Settings, measured: Measurement) -> bool:
+    if settings.engine == "auto":
+        return measured.one <= settings.inline_limit
+    return settings.engine == "inline"

@@ -1,0 +1,204 @@
+"""The parent of all workers: starts them, brings back those that die, passes signals on.
+
+It imports what workers need, starts no thread, and forks: a new worker is there in the time that
+loading the model takes, and shares the pages of the libraries with its siblings.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from interlock.errors import ConfigurationError, InterlockError
+from interlock.serve import table
+from interlock.serve.child import UNLOADABLE, Child, execute
+from interlock.serve.status import State, Status
+from interlock.serve.worker import Worker
+from interlock.settings import Settings
+
+_log = structlog.get_logger()
+
+_CALLS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
+_BACKLOG = 2048
+_STALLED = 30.0  # seconds without a heartbeat after which a worker is killed
+
+
+class Supervisor:
+    """Runs `workers` processes on one listening socket until it is told to stop.
+
+    Parameters
+    ----------
+    run
+        Run directory with the table in it; removed at the end.
+    follower
+        Command of a process that rewrites the table when an alias moves; it is kept alive too.
+    announce
+        Called once, with the server's URL, when every worker is ready.
+    """
+
+    def __init__(
+        self,
+        run: Path,
+        settings: Settings,
+        *,
+        follower: list[str] | None = None,
+        announce: Callable[[str], None] = lambda _url: None,
+    ) -> None:
+        self._run = run
+        self._settings = settings
+        self._announce = announce
+        self._workers = settings.workers or os.cpu_count() or 1
+        self._status = Status(run, self._workers)
+        self._children = [Child(self._worker(slot), slot) for slot in range(self._workers)]
+        if follower:
+            self._children.append(Child(lambda: execute(follower), None))
+        self._announced = False
+        self._exit = 0
+
+    def serve(self) -> int:
+        """Serve until SIGTERM or SIGINT; returns the exit status.
+
+        Raises
+        ------
+        ConfigurationError
+            When the address cannot be bound.
+        """
+        try:
+            self._listener = bind(self._settings)
+            signal.pthread_sigmask(signal.SIG_BLOCK, _CALLS)
+            self._loop()
+            self._listener.close()
+        finally:
+            shutil.rmtree(self._run, ignore_errors=True)
+        return self._exit
+
+    def _loop(self) -> None:
+        while True:
+            self._start_due()
+            call = signal.sigtimedwait(_CALLS, self._pause())
+            if call is not None and call.si_signo in (signal.SIGTERM, signal.SIGINT):
+                return self._stop()
+            if call is not None and call.si_signo == signal.SIGHUP:
+                self._reload()
+            if not self._reap():
+                return self._stop()
+            self._kill_stalled()
+            self._announce_when_ready()
+
+    def _start_due(self) -> None:
+        for child in self._children:
+            if child.pid is None and time.monotonic() >= child.due:
+                if child.slot is not None:
+                    self._status.set(child.slot, State.STARTING)
+                child.start()
+
+    def _pause(self) -> float:
+        """Seconds until there is something to do without a signal."""
+        if not self._announced:
+            return 0.02
+        due = [child.due - time.monotonic() for child in self._children if child.pid is None]
+        return max(0.0, min([1.0, *due]))
+
+    def _reap(self) -> bool:
+        """Take note of children that ended; False when there is no point in going on."""
+        for child in self._children:
+            status = child.reap()
+            if status is None:
+                continue
+            if child.slot is not None:
+                self._status.set(child.slot, State.DEAD)
+            if status == UNLOADABLE and not self._announced:
+                self._exit = UNLOADABLE
+                return False
+            _log.warning(
+                "a process ended; starting another",
+                process=child.title,
+                status=status,
+                wait=round(max(0.0, child.due - time.monotonic()), 1),
+            )
+        return True
+
+    def _kill_stalled(self) -> None:
+        for child in self._children:
+            if child.pid is None or child.slot is None:
+                continue
+            stalled = self._status.silence(child.slot) > _STALLED
+            if stalled and self._status.state(child.slot) is State.READY:
+                _log.error("a worker is stuck; killing it", worker=child.slot, pid=child.pid)
+                os.kill(child.pid, signal.SIGKILL)
+
+    def _announce_when_ready(self) -> None:
+        if not self._announced and self._status.ready():
+            self._announced = True
+            url = address(self._listener)
+            (self._run / "address").write_text(url)
+            self._announce(url)
+
+    def _reload(self) -> None:
+        """Look again at packages named by directory, then have everybody else look."""
+        current = table.read(self._run)
+        try:
+            changed = {
+                found.name: table.describe(Path(found.directory))
+                for found in current.deployments
+                if found.directory
+            }
+        except InterlockError as error:
+            _log.error("a package cannot be read; serving the old one", reason=str(error))
+            changed = {}
+        replaced = current.replace(changed)
+        if replaced.deployments != current.deployments:
+            table.write(self._run, replaced)
+        for child in self._children:
+            child.send(signal.SIGHUP)
+
+    def _stop(self) -> None:
+        """Let workers finish what they have begun, then end those that have not ended."""
+        for child in self._children:
+            if child.slot is not None and child.pid is not None:
+                self._status.set(child.slot, State.DRAINING, pid=child.pid)
+            child.send(signal.SIGTERM)
+        deadline = time.monotonic() + self._settings.drain + 2
+        while any(child.pid for child in self._children) and time.monotonic() < deadline:
+            signal.sigtimedwait({signal.SIGCHLD}, 0.1)
+            for child in self._children:
+                child.reap()
+        for child in self._children:
+            child.send(signal.SIGKILL)
+
+    def _worker(self, slot: int) -> Callable[[], None]:
+        def work() -> None:
+            Worker(self._run, slot, self._settings, self._status).run(self._listener)
+
+        return work
+
+
+def bind(settings: Settings) -> socket.socket:
+    """The listening socket of all workers; raises ConfigurationError when it cannot be had."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"INTERLOCK_HOST={settings.host} INTERLOCK_PORT={settings.port}: cannot listen there:"
+            f" {error.strerror}. Choose another with --port."
+        ) from error
+    listener.listen(_BACKLOG)
+    return listener
+
+
+def address(listener: socket.socket) -> str:
+    """URL at which `listener` can be reached from this machine."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,138 @@
+"""One worker process: an event loop with the application on it, watching the table."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import structlog
+import uvicorn
+import uvloop
+
+from interlock.errors import InterlockError
+from interlock.serve import metrics, table
+from interlock.serve.acceptor import Server
+from interlock.serve.admin import Admin
+from interlock.serve.app import App
+from interlock.serve.metrics import Recorder
+from interlock.serve.served import Served
+from interlock.serve.status import State, Status
+from interlock.serve.table import Table
+from interlock.settings import Settings
+
+_log = structlog.get_logger()
+
+_TICK = 0.25  # seconds between looks at the table, and between heartbeats
+_KEEP_ALIVE = 75  # seconds; longer than clients and balancers keep theirs, so that they close first
+
+
+class Worker:
+    """Loads what the table of the run directory names, serves it, swaps when the table changes."""
+
+    def __init__(self, run: Path, slot: int, settings: Settings, status: Status) -> None:
+        self._directory = run
+        self._slot = slot
+        self._settings = settings
+        self._status = status
+        self._recorder = Recorder(run, slot)
+        admin = Admin(run, status, lambda: self._app.served).app()
+        self._app = App(settings, self._recorder, admin)
+        self._revision = 0
+        self._stamp = 0
+
+    def run(self, listener: socket.socket) -> None:
+        """Serve on `listener` until SIGTERM, then drain.
+
+        Raises
+        ------
+        InterlockError
+            When what the table names cannot be loaded.
+        """
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self._app.swap(self._load(self._read()))
+        # What is loaded stays: the collector need not walk it again, nor unshare its pages.
+        gc.collect()
+        gc.freeze()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._serve(listener))
+
+    async def _serve(self, listener: socket.socket) -> None:
+        server = Server(_configuration(self._app, self._settings), self._status, self._slot)
+        watch = asyncio.create_task(self._watch(server))
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            watch.cancel()
+
+    async def _watch(self, server: Server) -> None:
+        while not server.started:
+            await asyncio.sleep(0.001)
+        self._status.set(self._slot, State.READY, pid=os.getpid())
+        told = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, told.set)
+        while True:
+            self._status.beat(self._slot, self._revision)
+            self._status.connections(self._slot, len(server.server_state.connections))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(told.wait(), _TICK)
+            if told.is_set() or table.stamp(self._directory) != self._stamp:
+                told.clear()
+                await self._swap()
+
+    async def _swap(self) -> None:
+        old = self._app.served
+        try:
+            loaded = await asyncio.to_thread(self._load, self._read())
+        except InterlockError as error:
+            self._recorder.counter(metrics.SWAPS, "refused").add()
+            _log.error("the new table cannot be loaded; serving the old one", reason=str(error))
+            return
+        if loaded == old:
+            return
+        self._app.swap(loaded)
+        self._recorder.counter(metrics.SWAPS, "loaded").add()
+        for name, served in old.items():
+            if loaded.get(name) is not served:
+                served.close()
+        versions = {name: served.version for name, served in loaded.items()}
+        _log.info("swapped", worker=self._slot, **versions)
+
+    def _read(self) -> Table:
+        # The stamp first: a table written in between is then seen at the next look.
+        self._stamp = table.stamp(self._directory)
+        return table.read(self._directory)
+
+    def _load(self, wanted: Table) -> dict[str, Served]:
+        """Models of `wanted`; those that are loaded already are taken over as they are."""
+        loaded = {}
+        for deployment in wanted.deployments:
+            found = self._app.served.get(deployment.name)
+            if found is None or found.deployment != deployment:
+                found = Served(deployment, self._settings, self._recorder)
+            loaded[deployment.name] = found
+        self._revision = wanted.revision
+        return loaded
+
+
+def _configuration(app: App, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        interface="asgi3",
+        lifespan="off",
+        ws="none",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE,
+        timeout_graceful_shutdown=max(1, round(settings.drain)),
+    )
