@@ -1,4 +1,4 @@
-"""Graph outputs become plain answers, or an error of the engine when they are not fit to be read."""
+"""Graph outputs become plain answers, or an error of the engine where they cannot."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""What every benchmark needs: servers as processes, load, figures and bars."""

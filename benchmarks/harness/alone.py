@@ -1,0 +1,66 @@
+"""onnxruntime alone: two processes with one thread each, one row at a time, and nothing else.
+
+Run as a program it loads a graph, waits for a line on standard input, runs and prints its rate.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+WORKERS = 2
+
+
+def rate(graph: Path, seconds: float) -> float:
+    """Rows a second of both processes together."""
+    command = [sys.executable, __file__, str(graph), str(seconds)]
+    workers = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(WORKERS)
+    ]
+    try:
+        for worker in workers:
+            _read(worker)
+        for worker in workers:
+            _write(worker)
+        return sum(float(_read(worker)) for worker in workers)
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.communicate()
+
+
+def _read(worker: subprocess.Popen[str]) -> str:
+    return worker.stdout.readline() if worker.stdout else ""
+
+
+def _write(worker: subprocess.Popen[str]) -> None:
+    if worker.stdin:
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+
+
+def _run(graph: str, seconds: float) -> float:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    names = ["label", "probabilities"]
+    row = {"beat": np.linspace(-1, 1, 140, dtype=np.float32).reshape(1, -1)}
+    session.run(names, row)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    start = time.perf_counter()
+    done = 0
+    while time.perf_counter() - start < seconds:
+        session.run(names, row)
+        done += 1
+    return done / (time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    print(_run(sys.argv[1], float(sys.argv[2])), flush=True)
