@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
+
+from interlock.errors import RequestError
+from interlock.serve.metrics import FAMILIES
+from interlock.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
@@ -51,3 +59,74 @@ def test_only_blocks_marked_python_run_and_lines_keep_their_numbers() -> None:
     lines = program(page).split("\n")
     assert [number for number, line in enumerate(lines, 1) if line] == [3]
     assert lines[2] == "a = 1"
+
+
+def rows(page: str, chapter: str) -> list[list[str]]:
+    """Cells of the table rows in one chapter of a page, without the heading and its rule."""
+    text = (ROOT / "docs" / page).read_text().split(f"\n## {chapter}\n")[1].split("\n## ")[0]
+    lines = [line.strip("|") for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.split(" | ")] for line in lines[2:]]
+
+
+def below(kind: type[Any]) -> Iterator[type[Any]]:
+    """Every class under `kind`."""
+    for child in kind.__subclasses__():
+        yield child
+        yield from below(child)
+
+
+def test_the_settings_table_has_every_setting_with_its_default() -> None:
+    """What can be set is on the page, no more and no less, with the default in force."""
+    stated = {variable: default for variable, default, _meaning in rows("serving.md", "Settings")}
+    real = {
+        f"`{PREFIX}{field.name.upper()}`": "unset"
+        if field.default is None
+        else f"`{field.default}`"
+        for field in msgspec.structs.fields(Settings)
+    }
+    assert stated == real
+
+
+def test_the_error_table_has_every_code_with_its_status() -> None:
+    """Whoever meets a code finds it on the page, and every code on the page exists."""
+    stated = [(code, int(status)) for status, code, _when, _example in rows("serving.md", "Errors")]
+    real = {(f"`{error.code}`", error.status) for error in below(RequestError)}
+    assert sorted(stated) == sorted(real)
+
+
+def test_the_metrics_table_has_every_metric_with_its_labels() -> None:
+    """Dashboards are built from the page."""
+    stated = {name: labels for name, _what, labels in rows("serving.md", "Metrics")}
+    real = {f"`{family.name}`": ", ".join(family.labels) for family in FAMILIES.values()}
+    assert {name: stated.get(name) for name in real} == real
+
+
+def test_the_command_line_reference_is_what_help_says() -> None:
+    """Every command and option is on the page; `python docs/cli.py` writes it anew."""
+    page = runpy.run_path(str(ROOT / "docs" / "cli.py"))["page"]
+    assert (ROOT / "docs" / "cli.md").read_text() == page(), "run python docs/cli.py"
+
+
+def links() -> Iterator[tuple[str, str, str]]:
+    """Page, target and anchor of every link between pages."""
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+            if "://" not in target:
+                name, _, anchor = target.partition("#")
+                yield page.name, str((page.parent / name).resolve()) if name else str(page), anchor
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    """Every page and chapter that is linked to is there."""
+    dead = [
+        (page, target, anchor)
+        for page, target, anchor in links()
+        if not Path(target).exists() or (anchor and anchor not in anchors(Path(target)))
+    ]
+    assert dead == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}

@@ -74,10 +74,12 @@ def without(name: str) -> dict[str, Any]:
 
 
 TABLE = {
-    "truncated json": Wrong(400, "malformed", "$", "an object with", "text", b'{"age": 6'),
-    "empty body": Wrong(400, "malformed", "$", "an object with", "text", b""),
+    "truncated json": Wrong(
+        400, "malformed", "$", "an object with", "the end of the body", b'{"age": 6'
+    ),
+    "empty body": Wrong(400, "malformed", "$", "an object with", "the end of the body", b""),
     "not utf-8": Wrong(400, "malformed", "$", "an object with", None, b'{"plan": "\xff"}'),
-    "deep nesting": Wrong(400, "malformed", "$", "an object with", "text", b"[" * 9000),
+    "deep nesting": Wrong(400, "malformed", "$", "an object with", None, b"[" * 9000),
     "number for a record": Wrong(400, "wrong_type", "$", "an object with", "3", 3),
     "string for a record in a list": Wrong(
         400, "wrong_type", "$[1]", "an object with", '"x"', [GOOD, "x"]
@@ -116,14 +118,14 @@ TABLE = {
         {**GOOD, "note": "x" * 21},
     ),
     "nan": Wrong(
-        400, "not_finite", "$.age", "a number", "nan", json.dumps({**GOOD, "age": float("nan")})
+        400, "not_finite", "$.age", "a number", "NaN", json.dumps({**GOOD, "age": float("nan")})
     ),
     "infinity": Wrong(
-        400, "not_finite", "$.dose", "a number or null", "-inf",
+        400, "not_finite", "$.dose", "a number or null", "-Infinity",
         json.dumps({**GOOD, "dose": float("-inf")}),
     ),
     "too large for a double": Wrong(
-        400, "not_finite", "$.dose", "a number or null", "inf",
+        400, "not_finite", "$.dose", "a number or null", "Infinity",
         json.dumps({**GOOD, "dose": 0}).replace('"dose": 0', '"dose": 1e999'),
     ),
     "too large for float32": Wrong(
@@ -231,7 +233,7 @@ def v2(**changes: Any) -> dict[str, Any]:
 
 
 V2_TABLE: dict[str, tuple[Any, str]] = {
-    "not json": (b"{", "malformed: not a V2 inference request"),
+    "not json": (b"{", "malformed: the body is not JSON"),
     "no inputs": ({"id": "1"}, "malformed: not a V2 inference request: Object missing required"),
     "no tensor": ({"inputs": []}, "missing_field: input beat is missing at $.inputs"),
     "unknown input": (v2(name="beet"), "unknown_field: no input is called 'beet'"),
@@ -245,9 +247,9 @@ V2_TABLE: dict[str, tuple[Any, str]] = {
     ),
     "shape and data disagree": (v2(shape=[2, 8]), "expected 16 values for shape [2, 8]; got 8"),
     "no data": (v2(data=None), "wrong_type"),
-    "text in a tensor": (v2(data=[0.1] * 7 + ["x"]), "$.inputs[0].data[7]; expected FP32"),
+    "text in a tensor": (v2(data=[0.1] * 7 + ["x"]), "$.inputs[0].data[7]; expected float32[8]"),
     "out of range": (v2(data=[0.1] * 7 + [6]), "out_of_range: beat is outside its range"),
-    "overflow": (v2(data=[0.1] * 7 + [1e39]), "not_finite: input beat must be finite"),
+    "overflow": (v2(data=[0.1] * 7 + [1e39]), "not_finite: beat does not fit a 32-bit number"),
     "empty batch": (v2(shape=[0, 8], data=[]), "empty_batch"),
     "unknown output": (
         {**v2(), "outputs": [{"name": "logits"}]}, "no output is called 'logits'",

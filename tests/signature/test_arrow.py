@@ -73,10 +73,10 @@ def test_words_travel_as_metadata() -> None:
 @pytest.mark.parametrize(
     ("output", "outputs"),
     [
-        (Classes(labels=("a", "b")), [np.array(["a"], object), np.float32([[1, 0]])]),
-        (Classes(labels=(1, 2)), [np.array([2]), np.float32([[0.5, 0.5]])]),
-        (Value(), [np.float32([3])]),
-        (Vector(steps=("1", "2")), [np.float32([[1, 2]])]),
+        (Classes(labels=("a", "b")), [np.array(["a"], object), np.array([[1, 0]], np.float32)]),
+        (Classes(labels=(1, 2)), [np.array([2]), np.array([[0.5, 0.5]], np.float32)]),
+        (Value(), [np.array([3], np.float32)]),
+        (Vector(steps=("1", "2")), [np.array([[1, 2]], np.float32)]),
     ],
 )
 def test_answers(output: Output, outputs: list[Any]) -> None:

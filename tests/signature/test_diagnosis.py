@@ -171,7 +171,7 @@ def test_body_that_is_no_json(body: bytes, said: str) -> None:
 def test_text_after_which_json_breaks_is_shown() -> None:
     """A typo can be found without counting bytes."""
     assert refusal(BEAT, '{"beat": [1, oops]}').got == "'oops]}'"
-    assert refusal(BEAT, '{"beat": [1').got == "its end"
+    assert refusal(BEAT, '{"beat": [1').got == "the end of the body"
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_limits_without_a_range() -> None:
     """Undeclared, a field takes what its dtype can hold and not a digit more."""
     low, high = limits(Number(name="x"), declared=True)
     with np.errstate(over="ignore"):
-        assert np.isfinite(np.float32([low, high])).all()
+        assert np.isfinite(np.array([low, high], np.float32)).all()
         assert np.isinf(np.float32(math.nextafter(high, math.inf)))
     largest = np.finfo(np.float64).max
     assert limits(Number(name="x", dtype="float64"), declared=True) == (-largest, largest)

@@ -24,6 +24,7 @@ from interlock.serve.metrics import Recorder
 from interlock.serve.served import Served
 from interlock.serve.status import State, Status
 from interlock.serve.table import Table
+from interlock.serve.transport import Protocol
 from interlock.settings import Settings
 
 _log = structlog.get_logger()
@@ -125,7 +126,7 @@ def _configuration(app: App, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         interface="asgi3",
         lifespan="off",
         ws="none",

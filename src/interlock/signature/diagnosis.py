@@ -76,10 +76,14 @@ def read(body: bytes) -> Any:
         raise MalformedError(
             f"the body is not JSON: {error}",
             path="$",
-            got=short(repr(text[error.pos : error.pos + 20])) if text[error.pos :] else "its end",
+            got=_rest(text[error.pos :]),
         ) from None
     except RecursionError:
         raise MalformedError("the body is nested too deep", path="$") from None
+
+
+def _rest(text: str) -> str:
+    return short(repr(text[:20])) if text else "the end of the body"
 
 
 class _Object(dict[str, Any]):

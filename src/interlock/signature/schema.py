@@ -35,8 +35,9 @@ class Tensor(Field, tag="tensor", frozen=True, kw_only=True):
 
     shape: tuple[int, ...]
     dtype: TensorType = "float32"
-    minimum: float | None = None
-    maximum: float | None = None
+    # An int bound is read back as an int: above 2**53 a float would be another number.
+    minimum: int | float | None = None
+    maximum: int | float | None = None
 
 
 class Number(Field, tag="number", frozen=True, kw_only=True):
