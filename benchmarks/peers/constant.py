@@ -27,6 +27,7 @@ class Constant:
 
     def __init__(self, body: bytes) -> None:
         self.served: dict[str, Any] = {}
+        self.hot: dict[bytes, Any] = {}
         length = str(len(body)).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", length)]
         self._start = {"type": "http.response.start", "status": 200, "headers": headers}

@@ -93,6 +93,7 @@ def test_sigterm_lets_requests_finish(tmp_path: Path) -> None:
         sample=sample,
         out=tmp_path / "slow",
         tensor="beat",
+        labels=LABELS,
     )
     body = [{"beat": [0.5] * width}] * 20
     with serving(tmp_path / "home", "--package", str(built.path)) as server:

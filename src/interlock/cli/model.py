@@ -28,9 +28,7 @@ def register(
     alias: Annotated[
         str | None, typer.Option(help="Put this alias on the version, too.", show_default=False)
     ] = None,
-    reason: Annotated[
-        str, typer.Option(help="Why it gets the alias; goes into the history.")
-    ] = "",
+    reason: Annotated[str, typer.Option(help="Why it gets the alias; goes into the history.")] = "",
     as_json: Json = False,
 ) -> None:
     """Check a package and register it; the same package twice is one version."""

@@ -13,7 +13,6 @@ import typer
 from interlock import settings
 from interlock.cli.output import err
 from interlock.errors import ConfigurationError
-from interlock.package import reader
 from interlock.serve import table
 from interlock.serve.table import Deployment, Table
 from interlock.settings import Settings
@@ -44,20 +43,16 @@ def serve(
     current = settings.read(host=host, port=port, workers=workers)
     for variable in settings.unknown():
         err.print(f"interlock: {variable} is not a setting; see `interlock settings`")
-    deployments = [_from_directory(path) for path in directory or []]
+    deployments = [table.describe(path) for path in directory or []]
     deployments += _from_registry(references or [], current)
+    wanted = Table(deployments=tuple(deployments))
     run = _run_directory(current)
-    table.write(run, Table(deployments=tuple(deployments)))
+    table.write(run, wanted)
     command = [sys.executable, "-m", "interlock.serve", str(run)]
     followed = [found.reference for found in deployments if _moves(found.reference)]
     if followed:
         command += ["--follow", sys.executable, "-m", "interlock.cli.follow", str(run), *followed]
     os.execve(command[0], command, _environment(host=host, port=port, workers=workers))
-
-
-def _from_directory(path: Path) -> Deployment:
-    reader.verify(path)
-    return table.describe(path)
 
 
 def _from_registry(references: list[str], current: Settings) -> list[Deployment]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-import numpy as np
-
+from interlock.engine.batch import infer
 from interlock.engine.session import Feed, Outputs
-from interlock.errors import DeadlineError, EngineError, InterlockError, OverloadError
+from interlock.errors import DeadlineError, InterlockError, OverloadError
 
 
 class _Waiting:
@@ -131,7 +130,7 @@ class Batcher:
             return
         loop = asyncio.get_running_loop()
         self._executor = self._executor or ThreadPoolExecutor(1, thread_name_prefix="engine")
-        done = self._executor.submit(self._infer, [item.feed for item in batch])
+        done = self._executor.submit(infer, self._run, [item.feed for item in batch])
         done.add_done_callback(
             lambda future: loop.call_soon_threadsafe(self._finish, batch, future)
         )
@@ -149,21 +148,6 @@ class Batcher:
             batch.append(self._queue.popleft())
             rows += item.rows
         return batch
-
-    def _infer(self, feeds: list[Feed]) -> list[Outputs | InterlockError]:
-        if len(feeds) == 1:
-            return [self._one(feeds[0])]
-        try:
-            together = {name: np.concatenate([feed[name] for feed in feeds]) for name in feeds[0]}
-            return _split(self._run(together), [_rows(feed) for feed in feeds])
-        except InterlockError:
-            return [self._one(feed) for feed in feeds]
-
-    def _one(self, feed: Feed) -> Outputs | InterlockError:
-        try:
-            return self._run(feed)
-        except InterlockError as error:
-            return error
 
     def _finish(
         self, batch: list[_Waiting], future: Future[list[Outputs | InterlockError]]
@@ -183,15 +167,3 @@ class Batcher:
 def _expire(answer: asyncio.Future[Outputs], deadline: float) -> None:
     if not answer.done():
         answer.set_exception(DeadlineError(f"no answer within {deadline:g} s"))
-
-
-def _rows(feed: Feed) -> int:
-    return len(next(iter(feed.values())))
-
-
-def _split(outputs: Outputs, rows: Sequence[int]) -> list[Outputs | InterlockError]:
-    if any(len(output) != sum(rows) for output in outputs):
-        raise EngineError(f"the model was given {sum(rows)} rows and answered another number")
-    edges = np.cumsum(rows)[:-1]
-    parts = [np.split(output, edges) for output in outputs]
-    return [list(part) for part in zip(*parts, strict=True)]

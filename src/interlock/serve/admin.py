@@ -90,8 +90,8 @@ class Admin:
                     "version": served.version,
                     "digest": served.deployment.digest,
                     "reference": served.deployment.reference or None,
-                    "engine": "inline" if served.inline else "thread",
-                    "batching": not served.inline and served.measured.batching_pays,
+                    "engine": "inline" if served.inline_rows else "thread",
+                    "batching": not served.inline_rows and served.measured.batching_pays,
                     "row_seconds": served.measured.one,
                 }
                 for served in self._models().values()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -11,33 +10,49 @@ from uuid_utils import uuid7
 
 from interlock.engine.session import Feed, Outputs
 from interlock.errors import RequestError
-from interlock.serve.request import Receive, Scope, read_body, read_headers
+from interlock.serve.request import BINARY, JSON, Headers
 from interlock.serve.served import Served
-from interlock.settings import Settings
 from interlock.signature import Classes
 from interlock.signature.answers import Row
+from interlock.signature.inference import Call
 from interlock.signature.ranges import Flags
+from interlock.signature.records import Batch
 from interlock.signature.tensors import encode_tensor, output_metadata
-
-Pairs = list[tuple[bytes, bytes]]
 
 _encode = msgspec.json.Encoder().encode
 
 
-class Answer(NamedTuple):
-    """A response body and its content headers."""
+class Reply(NamedTuple):
+    """All of a response but the headers that every response has."""
 
-    headers: Pairs
     body: bytes
+    media: bytes = JSON
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    status: int = 200
+
+
+class Decoded(Protocol):
+    """A request, read: what the engine needs of it."""
+
+    @property
+    def feed(self) -> Feed: ...
+
+    @property
+    def rows(self) -> int: ...
 
 
 class Door(Protocol):
-    """A way in to one served model."""
+    """A way in to one served model: reads requests, writes answers, knows nothing in between."""
 
-    name: str
+    @property
+    def served(self) -> Served: ...
 
-    async def answer(self, scope: Scope, receive: Receive) -> Answer:
-        """Answer one request, or raise the RequestError that says why not."""
+    def read(self, headers: Headers, body: bytes) -> Any:
+        """The `Decoded` request, or the RequestError that says what is wrong with it."""
+        ...
+
+    def write(self, request: Any, outputs: Outputs, rows: list[Row]) -> Reply:
+        """The answer to a request that `read` returned."""
         ...
 
     def refusal(self, error: RequestError) -> bytes:
@@ -45,49 +60,31 @@ class Door(Protocol):
         ...
 
 
-def json_headers(body: bytes) -> Pairs:
-    return [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-    ]
-
-
 class Plain:
     """``POST /predict``: one record or a list of them, answered in kind."""
 
-    def __init__(self, served: Served, settings: Settings) -> None:
-        self.name = served.name
-        self._served = served
+    def __init__(self, served: Served) -> None:
+        self.served = served
         self._decode = served.decoder.decode
-        self._rows = served.rows
-        self._body_limit = settings.body_limit
-        self._deadline = settings.deadline
+        self._name = served.name
+        self._version = served.version
 
-    async def answer(self, scope: Scope, receive: Receive) -> Answer:
-        started = time.perf_counter()
-        headers = read_headers(scope["headers"], self._body_limit)
-        batch = self._decode(await read_body(receive, self._body_limit))
-        served = self._served
-        if served.inline:
-            outputs = served.run(batch.feed)
-        else:
-            deadline = headers.deadline or self._deadline
-            outputs = await served.queue(batch.feed, batch.rows, deadline)
-        rows = self._rows(outputs)
-        answers = [self._identified(row) for row in rows]
-        if batch.flags:
-            _attach(answers, batch.flags)
-        body = _encode(answers[0] if batch.single else answers)
-        served.count(rows, started)
-        return Answer(json_headers(body), body)
+    def read(self, _headers: Headers, body: bytes) -> Batch:
+        return self._decode(body)
 
-    def _identified(self, row: Row) -> dict[str, Any]:
-        return {
-            "prediction_id": str(uuid7()),
-            "model": self.name,
-            "version": self._served.version,
-            **row,
-        }
+    def write(self, request: Batch, _outputs: Outputs, rows: list[Row]) -> Reply:
+        answers = [
+            {
+                "prediction_id": str(uuid7()),
+                "model": self._name,
+                "version": self._version,
+                **row,
+            }
+            for row in rows
+        ]
+        if request.flags:
+            _attach(answers, request.flags)
+        return Reply(_encode(answers[0] if request.single else answers))
 
     def refusal(self, error: RequestError) -> bytes:
         return plain_refusal(error)
@@ -106,46 +103,39 @@ def _attach(answers: list[dict[str, Any]], flags: Flags) -> None:
 class V2:
     """``POST /v2/models/{m}[/versions/{v}]/infer``, JSON and binary."""
 
-    def __init__(self, served: Served, settings: Settings) -> None:
-        self.name = served.name
-        self._served = served
+    def __init__(self, served: Served) -> None:
+        self.served = served
+        self._decode = served.tensors.decode
         self._metadata = {item.name: item for item in output_metadata(served.signature.output)}
-        self._body_limit = settings.body_limit
-        self._deadline = settings.deadline
+        self._classes = isinstance(served.signature.output, Classes)
 
-    async def answer(self, scope: Scope, receive: Receive) -> Answer:
-        started = time.perf_counter()
-        headers = read_headers(scope["headers"], self._body_limit)
-        body = await read_body(receive, self._body_limit)
-        call = self._served.tensors.decode(body, headers.json_length)
-        outputs = await self._infer(call.batch.feed, call.batch.rows, headers.deadline)
-        rows = self._served.rows(outputs)
+    def read(self, headers: Headers, body: bytes) -> Call:
+        return self._decode(body, headers.json_length)
+
+    def write(self, request: Call, outputs: Outputs, rows: list[Row]) -> Reply:
         tensors = self._tensors(outputs, rows)
         parts = [
             encode_tensor(self._metadata[name], tensors[name], binary=binary)
-            for name, binary in call.wanted
+            for name, binary in request.wanted
         ]
+        ids = tensors["prediction_id"]
         said: dict[str, Any] = {
-            "model_name": self.name,
-            "model_version": self._served.version,
-            "id": call.id if call.id is not None else tensors["prediction_id"][0],
-            "parameters": _parameters(tensors["prediction_id"], call.batch.flags),
+            "model_name": self.served.name,
+            "model_version": self.served.version,
+            "id": request.id if request.id is not None else ids[0],
+            "parameters": _parameters(ids, request.flags),
             "outputs": [described for described, _ in parts],
         }
         head = _encode(said)
-        tail = b"".join(raw for _, raw in parts)
-        self._served.count(rows, started)
-        return _framed(head, tail, binary=any(binary for _, binary in call.wanted))
-
-    async def _infer(self, feed: Feed, rows: int, deadline: float | None) -> Outputs:
-        if self._served.inline:
-            return self._served.run(feed)
-        return await self._served.queue(feed, rows, deadline or self._deadline)
+        if not any(binary for _, binary in request.wanted):
+            return Reply(head)
+        length = (b"inference-header-content-length", str(len(head)).encode())
+        return Reply(b"".join([head, *(raw for _, raw in parts)]), BINARY, (length,))
 
     def _tensors(self, outputs: Outputs, rows: list[Row]) -> dict[str, np.ndarray[Any, Any]]:
         ids = np.array([str(uuid7()) for _ in rows], object)
         named = dict(zip(self._metadata, outputs, strict=False))
-        if isinstance(self._served.signature.output, Classes):
+        if self._classes:
             named["confidence"] = np.array([row["confidence"] for row in rows], np.float32)
         return {**named, "prediction_id": ids}
 
@@ -170,17 +160,3 @@ def _parameters(ids: np.ndarray[Any, Any], flags: Flags | None) -> dict[str, Any
     if flags:  # V2 parameters are strings, numbers or booleans
         said["flags"] = _encode(flags).decode()
     return said
-
-
-def _framed(head: bytes, tail: bytes, *, binary: bool) -> Answer:
-    if not binary:
-        return Answer(json_headers(head), head)
-    body = head + tail
-    return Answer(
-        [
-            (b"content-type", b"application/octet-stream"),
-            (b"inference-header-content-length", str(len(head)).encode()),
-            (b"content-length", str(len(body)).encode()),
-        ],
-        body,
-    )

@@ -17,8 +17,8 @@ Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
-_JSON = b"application/json"
-_BINARY = b"application/octet-stream"
+JSON = b"application/json"
+BINARY = b"application/octet-stream"
 
 
 class Disconnected(Exception):
@@ -28,12 +28,13 @@ class Disconnected(Exception):
 class Headers(NamedTuple):
     """The request headers that matter here.
 
-    `deadline` (``Interlock-Deadline``) is in seconds; `json_length`
-    (``Inference-Header-Content-Length``) in bytes.
+    `length` (``Content-Length``) and `json_length` (``Inference-Header-Content-Length``) are in
+    bytes, `deadline` (``Interlock-Deadline``) in seconds.
     """
 
-    deadline: float | None
+    length: int | None
     json_length: int | None
+    deadline: float | None
 
 
 def read_headers(headers: Iterable[tuple[bytes, bytes]], body_limit: int) -> Headers:
@@ -44,13 +45,13 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]], body_limit: int) -> Hea
     MediaTypeError, BodySizeError, MalformedError
         By what is wrong.
     """
-    deadline = json_length = None
-    media = _JSON
+    length = json_length = deadline = None
+    media = JSON
     for name, value in headers:
         if name == b"content-type":
             media = value
         elif name == b"content-length":
-            _check_length(value, body_limit)
+            length = _length(value, body_limit)
         elif name == b"content-encoding" and value != b"identity":
             raise MediaTypeError(
                 "compressed bodies are not read", expected="no Content-Encoding", got=_text(value)
@@ -59,9 +60,9 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]], body_limit: int) -> Hea
             deadline = _seconds(value)
         elif name == b"inference-header-content-length":
             json_length = _whole(value, "Inference-Header-Content-Length")
-    if media != _JSON and not (json_length is not None and media.startswith(_BINARY)):
+    if media != JSON and not (json_length is not None and media.startswith(BINARY)):
         _check_media(media)
-    return Headers(deadline, json_length)
+    return Headers(length, json_length, deadline)
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:
@@ -90,16 +91,17 @@ async def read_body(receive: Receive, limit: int) -> bytes:
 def _check_media(media: bytes) -> None:
     kind, *parameters = [part.strip().lower() for part in media.split(b";")]
     charset = next((p[8:].strip(b'"') for p in parameters if p.startswith(b"charset=")), b"utf-8")
-    if kind != _JSON or charset not in (b"utf-8", b"utf8", b"us-ascii"):
+    if kind != JSON or charset not in (b"utf-8", b"utf8", b"us-ascii"):
         raise MediaTypeError(
             "this address reads JSON in UTF-8", expected="application/json", got=_text(media)
         )
 
 
-def _check_length(value: bytes, limit: int) -> None:
+def _length(value: bytes, limit: int) -> int:
     length = _whole(value, "Content-Length")
     if length > limit:
         raise _too_large(limit, f"{length} bytes")
+    return length
 
 
 def _too_large(limit: int, got: str) -> BodySizeError:

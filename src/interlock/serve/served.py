@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 
@@ -48,7 +49,9 @@ class Served:
         self.rows = answers.reader(self.signature.output)
         session = Session(self.package.graph_path, self.signature, threads=settings.engine_threads)
         self.measured = self._measure(session)
-        self.inline = _inline(settings, self.measured)
+        self.inline_rows = _inline_rows(settings, self.measured)
+        together = min(self.inline_rows, settings.batch_limit)
+        self.turn_rows = together if self.measured.batching_pays else 1
         self.run = session.run
         self._batcher = Batcher(
             session.run,
@@ -87,7 +90,10 @@ class Served:
         self._batcher.close()
 
 
-def _inline(settings: Settings, measured: Measurement) -> bool:
-    if settings.engine == "auto":
-        return measured.one <= settings.inline_limit
-    return settings.engine == "inline"
+def _inline_rows(settings: Settings, measured: Measurement) -> int:
+    """Most rows of a request that may run in the event loop; 0 when none may."""
+    if settings.engine != "auto":
+        return sys.maxsize if settings.engine == "inline" else 0
+    if measured.one > settings.inline_limit:
+        return 0
+    return max(1, int(settings.inline_limit / measured.batched))

@@ -146,12 +146,10 @@ class Supervisor:
         current = table.read(self._run)
         try:
             changed = {
-                found.name: table.describe(Path(found.directory))
-                for found in current.deployments
-                if found.directory
+                found.name: table.renewed(found) for found in current.deployments if found.directory
             }
         except InterlockError as error:
-            _log.error("a package cannot be read; serving the old one", reason=str(error))
+            _log.error("a package cannot be served; serving the old one", reason=str(error))
             changed = {}
         replaced = current.replace(changed)
         if replaced.deployments != current.deployments:

@@ -59,8 +59,11 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def describe(path: Path, reference: str = "") -> Deployment:
-    """The deployment that serves the package at `path`; see `package.read` for what it raises."""
-    found = reader.read(path)
+    """The deployment that serves the package at `path`, every byte of which is checked.
+
+    See `package.verify` for what it raises.
+    """
+    found = reader.verify(path)
     return Deployment(
         name=found.name,
         version=found.version,
@@ -69,6 +72,17 @@ def describe(path: Path, reference: str = "") -> Deployment:
         reference=reference,
         directory="" if reference else str(path.absolute()),
     )
+
+
+def renewed(deployment: Deployment) -> Deployment:
+    """What the deployment's directory holds by now; its name must still be the same."""
+    found = describe(Path(deployment.directory))
+    if found.name != deployment.name:
+        raise ConfigurationError(
+            f"{deployment.directory} now holds {found.name}, which is not what is served from it:"
+            f" {deployment.name}"
+        )
+    return found
 
 
 def write(run: Path, table: Table) -> None:

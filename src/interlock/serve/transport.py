@@ -9,13 +9,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 
 class Corked:
     """Wraps an asyncio transport; all but writing and closing is the transport's own affair."""
 
-    __slots__ = ("_held", "_loop", "_transport", "get_extra_info", "is_closing", "resume_reading")
+    __slots__ = ("_held", "_loop", "_transport", "is_closing", "resume_reading")
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
@@ -23,13 +21,18 @@ class Corked:
         self._held: list[bytes] = []
         # Asked for with every request: no detour for these.
         self.is_closing = transport.is_closing
-        self.get_extra_info = transport.get_extra_info
         self.resume_reading = transport.resume_reading
 
     def write(self, data: bytes) -> None:
         if not self._held:
             self._loop.call_soon(self.flush)
         self._held.append(data)
+
+    def write_at_once(self, data: bytes) -> None:
+        """Write `data`, after what is held, without waiting for the end of the turn."""
+        if self._held:
+            self.flush()
+        self._transport.write(data)
 
     def flush(self) -> None:
         """Hand over what was written in this turn."""
@@ -43,10 +46,3 @@ class Corked:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
-
-
-class Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol on a `Corked` transport."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(Corked(transport, self.loop))  # type: ignore[arg-type]

@@ -21,10 +21,10 @@ from interlock.serve.acceptor import Server
 from interlock.serve.admin import Admin
 from interlock.serve.app import App
 from interlock.serve.metrics import Recorder
+from interlock.serve.protocol import Protocol
 from interlock.serve.served import Served
 from interlock.serve.status import State, Status
 from interlock.serve.table import Table
-from interlock.serve.transport import Protocol
 from interlock.settings import Settings
 
 _log = structlog.get_logger()

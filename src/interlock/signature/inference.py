@@ -22,8 +22,8 @@ from interlock.errors import (
     UnknownFieldError,
 )
 from interlock.signature import diagnosis
-from interlock.signature.ranges import Ranges
-from interlock.signature.records import Batch, Feed
+from interlock.signature.ranges import Flags, Ranges
+from interlock.signature.records import Feed
 from interlock.signature.schema import Signature
 from interlock.signature.tensors import output_metadata
 from interlock.signature.wire import InputReader, RequestInput, take
@@ -47,9 +47,11 @@ class InferRequest(msgspec.Struct, kw_only=True):
 
 
 class Call(NamedTuple):
-    """A decoded V2 request: the batch, and what the answer has to look like."""
+    """A decoded V2 request: rows and flags as in a `Batch`, and what the answer has to look like."""
 
-    batch: Batch
+    feed: Feed
+    rows: int
+    flags: Flags | None
     id: str | None
     wanted: list[tuple[str, bool]]
     """Names of the outputs, in order, and whether each goes as binary."""
@@ -78,7 +80,7 @@ class TensorDecoder:
         feed = self._feed(request.inputs, memoryview(body)[len(head) :])
         rows = self._rows(request.inputs, feed)
         flags = self._ranges.apply(feed) if self._ranges else None
-        return Call(Batch(feed, rows, flags, False), request.id, self._wanted(request))
+        return Call(feed, rows, flags, request.id, self._wanted(request))
 
     def _feed(self, inputs: list[RequestInput], tail: memoryview) -> Feed:
         feed: Feed = {}

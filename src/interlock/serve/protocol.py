@@ -1,0 +1,168 @@
+"""uvicorn's HTTP protocol with a short way for what can be answered at once.
+
+An inference request whose model runs inline needs no task, no ASGI messages and no second write:
+when its last byte is parsed, the answer goes out. Whatever is unusual about a request (no
+Content-Length, an Expect header, a caller that does not read, another request still under way)
+takes uvicorn's own way through the same application, and so does everything else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from interlock.errors import RequestError
+from interlock.serve.app import App
+from interlock.serve.doors import Door, Reply
+from interlock.serve.request import Headers, read_headers
+from interlock.serve.transport import Corked
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection. The application must be an `App`, not wrapped in middleware."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._app: App = self.app
+        self._door: Door | None = None
+        self._wanted: Headers | None = None
+        self._chunks: list[bytes] = []
+        self._asked = False
+        self._last = False
+        self._keep = True
+        self._active = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._corked = Corked(transport, self.loop)
+        super().connection_made(self._corked)  # type: ignore[arg-type]
+
+    def on_message_begin(self) -> None:
+        # The ASGI scope that uvicorn makes here is made when it turns out to be needed.
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self._door = None
+
+    def on_headers_complete(self) -> None:
+        door = self._short_way()
+        if door is None:
+            self._long_way()
+        else:
+            self._door = door
+            self._chunks = []
+
+    def _short_way(self) -> Door | None:
+        """The door that may answer this request at once, if everything about it is usual."""
+        door = self._app.hot.get(self.url)
+        if (
+            door is None
+            or self.parser.get_method() != b"POST"
+            or self.expect_100_continue
+            or self.flow.write_paused
+            or self._busy()
+            or self.parser.should_upgrade()
+            or self._corked.is_closing()
+        ):
+            return None
+        try:
+            self._wanted = read_headers(self.headers, self._app.body_limit)
+        except RequestError:
+            return None
+        return door if self._wanted.length is not None else None
+
+    def _long_way(self) -> None:
+        url, headers, expect = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expect
+        self.headers += headers
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self._door is None:
+            super().on_body(body)
+        else:
+            self._chunks.append(body)
+
+    def on_message_complete(self) -> None:
+        door, wanted = self._door, self._wanted
+        if door is None or wanted is None:
+            super().on_message_complete()
+            return
+        self._door = None
+        self._keep = self.parser.should_keep_alive()
+        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._asked = self._app.ask(door, wanted, body, self._send)
+        if not self._asked:
+            self._long_way()
+            super().on_body(body)
+            super().on_message_complete()
+
+    def _send(self, reply: Reply) -> None:
+        self._asked = False
+        if self._corked.is_closing():
+            return  # the caller has gone
+        keep = self._keep and not self._last
+        head = [STATUS_LINE[reply.status]]
+        for name, value in self.server_state.default_headers:
+            head += (name, b": ", value, b"\r\n")
+        for name, value in reply.headers:
+            head += (name, b": ", value, b"\r\n")
+        if not keep:
+            head.append(b"connection: close\r\n")
+        head.append(
+            b"content-type: %b\r\ncontent-length: %d\r\n\r\n" % (reply.media, len(reply.body))
+        )
+        head.append(reply.body)
+        self._corked.write_at_once(b"".join(head))
+        if not keep:
+            self._corked.close()
+        self.on_response_complete()
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        if self._corked.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+        self._rest()
+
+    def _rest(self) -> None:
+        """Note that something happened. One timer a connection looks for long silences."""
+        self._active = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._arm(self.timeout_keep_alive)
+
+    def _arm(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            seconds, self.timeout_keep_alive_handler
+        )
+
+    def timeout_keep_alive_handler(self) -> None:
+        silent = self.loop.time() - self._active
+        if self._busy() or silent < self.timeout_keep_alive:
+            self._arm(max(1.0, self.timeout_keep_alive - silent))
+        else:
+            self._corked.close()
+
+    def _unset_keepalive_if_required(self) -> None:
+        """Called by uvicorn with every read; here the timer runs on and looks at the clock."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+
+    def _busy(self) -> bool:
+        waiting = self.cycle is not None and not self.cycle.response_complete
+        return waiting or self._asked or self._door is not None
+
+    def shutdown(self) -> None:
+        """Called when the server stops: finish what has begun, then close."""
+        if self._asked or self._door is not None:
+            self._last = True
+        else:
+            super().shutdown()
