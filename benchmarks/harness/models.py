@@ -72,8 +72,8 @@ def _network() -> onnx.ModelProto:
     weights = {
         "wide": random.normal(0, 0.3, (64, 1, 7)),
         "deep": random.normal(0, 0.06, (128, 64, 5)),
-        "deeper": random.normal(0, 0.05, (112, 128, 5)),
-        "dense": random.normal(0, 0.5, (112, len(LABELS))),
+        "deeper": random.normal(0, 0.05, (168, 128, 5)),
+        "dense": random.normal(0, 0.5, (168, len(LABELS))),
     }
     nodes = [
         helper.make_node("Unsqueeze", ["beat", "channel"], ["wave"]),

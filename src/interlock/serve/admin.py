@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from offapi import OpenAPITemplate
 from prometheus_client.core import GaugeMetricFamily, Metric
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 import interlock
@@ -23,7 +22,7 @@ from interlock.errors import (
     RequestError,
     VersionNotFoundError,
 )
-from interlock.serve import metrics
+from interlock.serve import docs, metrics
 from interlock.serve.doors import plain_refusal, v2_refusal
 from interlock.serve.openapi import document
 from interlock.serve.served import Served
@@ -49,7 +48,6 @@ class Admin:
             "/health/ready": self.ready,
             "/metrics": self.metrics,
             "/openapi.json": self.openapi,
-            "/docs": self.docs,
             "/v2": self.server,
             "/v2/health/live": self.live,
             "/v2/health/ready": self.ready,
@@ -59,6 +57,7 @@ class Admin:
             "/v2/models/{model}/versions/{version}/ready": self.model_ready,
         }
         routes = [Route(path, endpoint, methods=["GET"]) for path, endpoint in gets.items()]
+        routes += docs.routes()
         posts = (
             "/predict",
             "/predict/{model}",
@@ -117,11 +116,6 @@ class Admin:
 
     async def openapi(self, _request: Request) -> Response:
         return _json(document(list(self._models().values())))
-
-    async def docs(self, request: Request) -> Response:
-        root = request.scope.get("root_path", "")
-        page = OpenAPITemplate.SWAGGER.value.format(spec_url=f"{root}/openapi.json")
-        return HTMLResponse(page)
 
     async def server(self, _request: Request) -> Response:
         return _json(

@@ -9,19 +9,23 @@ takes uvicorn's own way through the same application, and so does everything els
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from interlock.errors import RequestError
 from interlock.serve.app import App
 from interlock.serve.doors import Door, Reply
-from interlock.serve.request import Headers, read_headers
+from interlock.serve.request import Headers, Pairs, read_headers
 from interlock.serve.transport import Corked
 
 
 class Protocol(HttpToolsProtocol):
     """One connection. The application must be an `App`, not wrapped in middleware."""
+
+    _common: ClassVar[tuple[Pairs, bytes]] = ([], b"")
+    """Headers of every response, as a list and as the bytes of it."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -91,7 +95,7 @@ class Protocol(HttpToolsProtocol):
             super().on_message_complete()
             return
         self._door = None
-        self._keep = self.parser.should_keep_alive()
+        self._keep = self.parser.should_keep_alive() and not self._last
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._asked = self._app.ask(door, wanted, body, self._send)
         if not self._asked:
@@ -103,22 +107,29 @@ class Protocol(HttpToolsProtocol):
         self._asked = False
         if self._corked.is_closing():
             return  # the caller has gone
-        keep = self._keep and not self._last
-        head = [STATUS_LINE[reply.status]]
-        for name, value in self.server_state.default_headers:
-            head += (name, b": ", value, b"\r\n")
-        for name, value in reply.headers:
-            head += (name, b": ", value, b"\r\n")
-        if not keep:
-            head.append(b"connection: close\r\n")
-        head.append(
-            b"content-type: %b\r\ncontent-length: %d\r\n\r\n" % (reply.media, len(reply.body))
+        self._corked.write_at_once(
+            b"%b%bcontent-type: %b\r\ncontent-length: %d\r\n\r\n%b"
+            % (
+                STATUS_LINE[reply.status],
+                self._extra_headers(reply),
+                reply.media,
+                len(reply.body),
+                reply.body,
+            )
         )
-        head.append(reply.body)
-        self._corked.write_at_once(b"".join(head))
-        if not keep:
+        if not self._keep:
             self._corked.close()
         self.on_response_complete()
+
+    def _extra_headers(self, reply: Reply) -> bytes:
+        state = self.server_state
+        made, common = Protocol._common
+        if made is not state.default_headers:  # uvicorn replaces the list every second
+            common = _lines(state.default_headers)
+            Protocol._common = (state.default_headers, common)
+        if self._keep and not reply.headers:
+            return common
+        return common + _lines(reply.headers) + (b"" if self._keep else b"connection: close\r\n")
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
@@ -164,5 +175,10 @@ class Protocol(HttpToolsProtocol):
         """Called when the server stops: finish what has begun, then close."""
         if self._asked or self._door is not None:
             self._last = True
+            self._keep = False
         else:
             super().shutdown()
+
+
+def _lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return b"".join(b"%b: %b\r\n" % header for header in headers)

@@ -21,6 +21,19 @@ JSON = b"application/json"
 BINARY = b"application/octet-stream"
 
 
+Pairs: TypeAlias = list[tuple[bytes, bytes]]
+
+_READ = frozenset(
+    (
+        b"content-type",
+        b"content-length",
+        b"content-encoding",
+        b"interlock-deadline",
+        b"inference-header-content-length",
+    )
+)
+
+
 class Disconnected(Exception):
     """The caller went away before it had sent its request: nobody is there to be answered."""
 
@@ -48,6 +61,8 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]], body_limit: int) -> Hea
     length = json_length = deadline = None
     media = JSON
     for name, value in headers:
+        if name not in _READ:
+            continue
         if name == b"content-type":
             media = value
         elif name == b"content-length":
