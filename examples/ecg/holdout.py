@@ -1,6 +1,6 @@
 """Post the holdout beats to a running server, one by one, and print how good and how fast it is.
 
-    python examples/ecg/holdout.py http://127.0.0.1:9696/predict
+python examples/ecg/holdout.py http://127.0.0.1:9696/predict
 """
 
 from __future__ import annotations

@@ -238,12 +238,10 @@ V2_TABLE: dict[str, tuple[Any, str]] = {
     "no tensor": ({"inputs": []}, "missing_field: input beat is missing at $.inputs"),
     "unknown input": (v2(name="beet"), "unknown_field: no input is called 'beet'"),
     "wrong datatype": (
-        v2(datatype="FP64"), "input beat has the wrong datatype at $.inputs[0].datatype;"
-        " expected FP32; got FP64",
+        v2(datatype="FP64"), "at $.inputs[0].datatype; expected FP32; got FP64",
     ),
     "wrong shape": (
-        v2(shape=[1, 7]), "wrong_shape: input beat has the wrong shape at $.inputs[0].shape;"
-        " expected [rows, 8]; got [1, 7]",
+        v2(shape=[1, 7]), "at $.inputs[0].shape; expected [rows, 8]; got [1, 7]",
     ),
     "shape and data disagree": (v2(shape=[2, 8]), "expected 16 values for shape [2, 8]; got 8"),
     "no data": (v2(data=None), "wrong_type"),

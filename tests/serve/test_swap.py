@@ -1,4 +1,4 @@
-"""Models replaced under load: no request fails, every answer is of one version, memory comes back."""
+"""Models replaced under load: no request fails, no answer is mixed, memory comes back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import signal
 import threading
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -31,7 +31,7 @@ class Load:
         self._url = url
         self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
 
-    def __enter__(self) -> Load:
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self

@@ -13,8 +13,8 @@ import tritonclient.http as triton
 from interlock import package
 from interlock.engine import Session
 
-from .conftest import Running, serving
-from .test_errors import GOOD, PATIENT, cost
+from .conftest import PATIENT, Running, serving
+from .test_errors import GOOD, cost
 
 
 @pytest.fixture(scope="module")
@@ -99,12 +99,12 @@ def test_columns_of_every_kind(
     dtypes = {"FP32": np.float32, "INT64": np.int64, "BOOL": np.bool_}
     inputs = []
     for name, kind in kinds.items():
-        values = [0.0 if row[name] is None else row[name] for row in rows]  # type: ignore[index]
+        values = [0.0 if row[name] is None else row[name] for row in rows]
         inputs.append(
             tensor(name, np.array(values, dtypes[kind]).reshape(shape), kind, binary=binary)
         )
     for name in ("plan", "note"):
-        words = np.array([row[name] or "" for row in rows], object)  # type: ignore[index]
+        words = np.array([row[name] or "" for row in rows], object)
         inputs.append(tensor(name, words.reshape(shape), "BYTES", binary=binary))
     values = client.infer("cost", inputs).as_numpy("value").tolist()
     plain = server.client.post("/predict/cost", json=rows).json()
@@ -133,3 +133,16 @@ def test_nested_json_is_read_as_well_as_flat(server: Running) -> None:
         said.append(response.json()["outputs"])
     assert said[0] == said[1]
     assert [output["name"] for output in said[0]] == ["probabilities"]
+
+
+def test_a_nullable_column_may_be_left_out(server: Running) -> None:
+    """As through the plain door: what is not sent is missing."""
+    column = {"shape": [1], "data": [1]}
+    request = [
+        {**column, "name": "age", "datatype": "FP32"},
+        {**column, "name": "visits", "datatype": "INT64"},
+        {**column, "name": "smoker", "datatype": "BOOL", "data": [True]},
+        {**column, "name": "plan", "datatype": "BYTES", "data": ["gold"]},
+    ]
+    answer = server.client.post("/v2/models/cost/infer", json={"inputs": request}).json()
+    assert answer["outputs"][0]["data"] == [2.0]

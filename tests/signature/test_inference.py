@@ -52,16 +52,16 @@ def refusal(signature: Signature, sent: bytes, header_length: int | None = None)
     return caught.value
 
 
-def column(field: Input, data: list[Any], policy: Any = "reject") -> Batch:
+def column(field: Input, data: list[Any], policy: Any = "reject") -> Call:
     """One column's data sent as JSON."""
     kinds = {"float32": "FP32", "float64": "FP64", "int64": "INT64", "bool": "BOOL"}
     datatype = kinds.get(dtype(field), "BYTES")
     sent = tensor(field.name, shape=[len(data)], datatype=datatype, data=data)
     signature = Signature(inputs=(field,), output=Value(), out_of_range=policy)
-    return TensorDecoder(signature).decode(body(sent), None).batch
+    return TensorDecoder(signature).decode(body(sent), None)
 
 
-def same(batch: Batch, other: Batch) -> None:
+def same(batch: Call, other: Batch) -> None:
     assert (batch.rows, batch.flags) == (other.rows, other.flags)
     assert batch.feed.keys() == other.feed.keys()
     for name, array in batch.feed.items():
@@ -76,9 +76,9 @@ def test_all_ways_in_give_the_same_feed(data: st.DataObject) -> None:
     rows = data.draw(st.lists(records(signature), min_size=1, max_size=3))
     plain = Decoder(signature).decode(json.dumps(rows).encode())
     decoder = TensorDecoder(signature)
-    same(decoder.decode(as_json(signature, rows), None).batch, plain)
-    same(decoder.decode(as_json(signature, rows, nested=True), None).batch, plain)
-    same(decoder.decode(*as_binary(signature, rows)).batch, plain)
+    same(decoder.decode(as_json(signature, rows), None), plain)
+    same(decoder.decode(as_json(signature, rows, nested=True), None), plain)
+    same(decoder.decode(*as_binary(signature, rows)), plain)
 
 
 @given(st.data(), st.booleans())
@@ -116,7 +116,7 @@ def test_any_bytes_are_taken_or_refused(data: st.DataObject) -> None:
     near = good[:spot] + noise + good[spot + len(noise) :]
     sent = data.draw(st.one_of(st.just(near), st.just(good[:spot]), bodies(signature)))
     with suppress(RequestError):
-        batch = TensorDecoder(signature).decode(sent, length).batch
+        batch = TensorDecoder(signature).decode(sent, length)
         for field in signature.inputs:
             inner = field.shape if isinstance(field, Tensor) else ()
             array = batch.feed[field.name]

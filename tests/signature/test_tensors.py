@@ -87,7 +87,7 @@ def test_what_is_encoded_can_be_decoded(data: st.DataObject, binary: bool) -> No
     # msgspec writes NaN as null, as V2 has a missing number.
     head = msgspec.json.encode({"inputs": [said for said, _ in parts]})
     body = head + b"".join(raw for _, raw in parts)
-    again = TensorDecoder(signature).decode(body, len(head) if binary else None).batch.feed
+    again = TensorDecoder(signature).decode(body, len(head) if binary else None).feed
     for name, values in feed.items():
         assert again[name].dtype == values.dtype
         np.testing.assert_array_equal(again[name], values)

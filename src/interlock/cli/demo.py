@@ -1,4 +1,4 @@
-"""`interlock demo`: the whole way of a model, on real heartbeats, by the commands a user would type."""
+"""`interlock demo`: the whole way of a model, on real heartbeats, by a user's own commands."""
 
 from __future__ import annotations
 
@@ -76,8 +76,7 @@ def _run(command: list[str], environment: dict[str, str]) -> None:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert process.stdout is not None  # asked for above
-    for line in process.stdout:
+    for line in process.stdout or ():
         _say(f"   {line.rstrip()}")
     if process.wait():
         raise InterlockError(f"{command[0]} {command[1]} ended with {process.returncode}")

@@ -51,6 +51,7 @@ def _replace(run: Path, registry: Registry, references: list[str]) -> str | None
 
 
 def main(arguments: list[str]) -> None:
+    """Follow what the command line names, by the settings of the environment."""
     current = settings.read()
     log.configure(current)
     follow(Path(arguments[0]), arguments[1:], current)

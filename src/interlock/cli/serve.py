@@ -19,7 +19,7 @@ from interlock.settings import Settings
 
 app = typer.Typer(help="Serve models over HTTP.", add_completion=False)
 
-# Workers each have one engine thread; numeric libraries that start a pool at import only take memory.
+# Workers have one engine thread each: a pool that a library starts at import only takes memory.
 _QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
@@ -58,7 +58,8 @@ def serve(
 def _from_registry(references: list[str], current: Settings) -> list[Deployment]:
     if not references:
         return []
-    from interlock.registry import Registry  # MLflow takes seconds to import
+    # The registry needs an extra that serving a directory does not.
+    from interlock.registry import Registry  # noqa: PLC0415
 
     registry = Registry(current)
     return [table.describe(registry.pull(reference), reference) for reference in references]
@@ -70,7 +71,7 @@ def _moves(reference: str) -> bool:
 
 
 def _environment(**options: object) -> dict[str, str]:
-    """This process's environment with the command line's options as settings."""
+    """The environment of this process with the command line's options as settings."""
     given = {
         settings.PREFIX + name.upper(): str(value)
         for name, value in options.items()

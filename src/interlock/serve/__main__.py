@@ -16,6 +16,7 @@ from interlock.serve.supervisor import Supervisor
 
 
 def main(arguments: list[str]) -> int:
+    """Serve a run directory; returns the exit status."""
     run = Path(arguments[0])
     follower = arguments[2:] if arguments[1:2] == ["--follow"] else None
     current = settings.read()

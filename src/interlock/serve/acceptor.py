@@ -26,6 +26,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._status = status
         self._slot = slot
+        self.accepting = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await self.lifespan.startup()
@@ -34,6 +35,7 @@ class Server(uvicorn.Server):
             for listener in sockets or ()
         ]
         self.started = True
+        self.accepting.set()
 
     def protocol(self) -> asyncio.Protocol:
         return self.config.http_protocol_class(  # type: ignore[call-arg]

@@ -173,16 +173,14 @@ def _json(value: Any, *, status: int = 200) -> Response:
     return Response(msgspec.json.encode(value), status, media_type="application/json")
 
 
-def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestError)  # Starlette picks handlers by this very type
+def _refused(request: Request, error: RequestError) -> Response:
     v2 = request.url.path == "/v2" or request.url.path.startswith("/v2/")
     body = v2_refusal(error) if v2 else plain_refusal(error)
     return Response(body, error.status, error.headers, media_type="application/json")
 
 
-def _http(request: Request, error: Exception) -> Response:
+def _http(request: Request, error: HTTPException) -> Response:
     """Starlette's own refusals, in our words."""
-    assert isinstance(error, HTTPException)
     if error.status_code == MethodError.status:
         allowed = (error.headers or {}).get("Allow", "")
         said: RequestError = MethodError(

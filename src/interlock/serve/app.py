@@ -14,7 +14,7 @@ from interlock.serve import metrics
 from interlock.serve.doors import V2, Door, Plain, Reply
 from interlock.serve.metrics import Recorder
 from interlock.serve.request import (
-    Disconnected,
+    DisconnectedError,
     Headers,
     Receive,
     Scope,
@@ -59,9 +59,9 @@ class App:
             return
         try:
             reply = await self._respond(door, scope, receive)
-        except Disconnected:
+        except DisconnectedError:
             return
-        except Exception as error:  # every request is answered; `failed` tells whose fault it was
+        except Exception as error:  # noqa: BLE001 - every request is answered, see `failed`
             reply = self.failed(door, error)
         length = str(len(reply.body)).encode()
         headers = [(b"content-type", reply.media), (b"content-length", length), *reply.headers]
@@ -96,7 +96,7 @@ class App:
         started = time.perf_counter()
         try:
             request = door.read(headers, body)
-        except Exception as error:  # every request is answered; `failed` tells whose fault it was
+        except Exception as error:  # noqa: BLE001 - every request is answered, see `failed`
             answer(self.failed(door, error))
             return True
         if request.rows > door.served.inline_rows:
@@ -108,9 +108,9 @@ class App:
         """The answer to what was asked, from what the engine said."""
         try:
             if isinstance(outputs, Exception):
-                raise outputs
+                return self.failed(asked.door, outputs)
             return _written(asked.door, asked.request, outputs, asked.started)
-        except Exception as error:  # every request is answered; `failed` tells whose fault it was
+        except Exception as error:  # noqa: BLE001 - every request is answered, see `failed`
             return self.failed(asked.door, error)
 
     def failed(self, door: Door, error: Exception) -> Reply:

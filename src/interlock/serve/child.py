@@ -86,7 +86,7 @@ def _become(work: Callable[[], None], parent: int) -> NoReturn:
     except InterlockError as error:
         print(f"interlock: {error}", file=sys.stderr)
         status = UNLOADABLE
-    except BaseException:
+    except BaseException:  # noqa: BLE001
         # The last stop of a child process: whatever it was is printed, then the process ends.
         traceback.print_exc()
     finally:

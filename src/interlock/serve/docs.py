@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 
+from interlock.errors import ConfigurationError
+
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -50,6 +52,6 @@ async def _asset(request: Request) -> Response:
 def _folder() -> Path:
     """Where the assets are. The package is not imported: it would load three user interfaces."""
     spec = find_spec("offapi")
-    assert spec is not None  # a dependency of the base install
-    assert spec.origin is not None
+    if spec is None or spec.origin is None:
+        raise ConfigurationError("offapi is not installed: it comes with Interlock's base install")
     return Path(spec.origin).parent

@@ -91,6 +91,7 @@ class Plain:
 
 
 def plain_refusal(error: RequestError) -> bytes:
+    """``{"error": {code, message, path, expected, got}}``."""
     return _encode({"error": error.document()})
 
 

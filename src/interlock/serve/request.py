@@ -34,7 +34,7 @@ _READ = frozenset(
 )
 
 
-class Disconnected(Exception):
+class DisconnectedError(Exception):
     """The caller went away before it had sent its request: nobody is there to be answered."""
 
 
@@ -81,10 +81,10 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]], body_limit: int) -> Hea
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:
-    """The whole body; raises BodySizeError beyond `limit` bytes, Disconnected when it is cut."""
+    """The whole body; raises BodySizeError beyond `limit` bytes, DisconnectedError when cut."""
     message = await receive()
     if message["type"] == "http.disconnect":
-        raise Disconnected
+        raise DisconnectedError
     body: bytes = message.get("body", b"")
     if not message.get("more_body", False):
         if len(body) > limit:
@@ -95,7 +95,7 @@ async def read_body(receive: Receive, limit: int) -> bytes:
     while message.get("more_body", False):
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Disconnected
+            raise DisconnectedError
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         if size > limit:

@@ -73,8 +73,7 @@ class Worker:
             watch.cancel()
 
     async def _watch(self, server: Server) -> None:
-        while not server.started:
-            await asyncio.sleep(0.001)
+        await server.accepting.wait()
         self._status.set(self._slot, State.READY, pid=os.getpid())
         told = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, told.set)

@@ -11,6 +11,7 @@ import math
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 
 from interlock.errors import (
     EmptyBatchError,
@@ -24,7 +25,7 @@ from interlock.errors import (
 from interlock.signature import diagnosis
 from interlock.signature.ranges import Flags, Ranges
 from interlock.signature.records import Feed
-from interlock.signature.schema import Signature
+from interlock.signature.schema import Signature, dtype
 from interlock.signature.tensors import output_metadata
 from interlock.signature.wire import InputReader, RequestInput, take
 from interlock.signature.wording import got, listed, short, step
@@ -47,7 +48,7 @@ class InferRequest(msgspec.Struct, kw_only=True):
 
 
 class Call(NamedTuple):
-    """A decoded V2 request: rows and flags as in a `Batch`, and what the answer has to look like."""
+    """A decoded V2 request: rows and flags as in a `Batch`, and what the answer looks like."""
 
     feed: Feed
     rows: int
@@ -62,6 +63,11 @@ class TensorDecoder:
 
     def __init__(self, signature: Signature) -> None:
         self._readers = {field.name: InputReader(field, signature) for field in signature.inputs}
+        self._absent = {
+            field.name: ("", object) if dtype(field) == "str" else (np.nan, dtype(field))
+            for field in signature.inputs
+            if getattr(field, "nullable", False)
+        }
         self._outputs = [tensor.name for tensor in output_metadata(signature.output)]
         self._ranges = Ranges(signature)
         self._decode = msgspec.json.Decoder(InferRequest).decode
@@ -79,6 +85,9 @@ class TensorDecoder:
             raise _refusal(head, error) from None
         feed = self._feed(request.inputs, memoryview(body)[len(head) :])
         rows = self._rows(request.inputs, feed)
+        for name, (value, kind) in self._absent.items():
+            if name not in feed:
+                feed[name] = np.full(rows, value, kind)
         flags = self._ranges.apply(feed) if self._ranges else None
         return Call(feed, rows, flags, request.id, self._wanted(request))
 
@@ -110,7 +119,7 @@ class TensorDecoder:
 
     def _rows(self, inputs: list[RequestInput], feed: Feed) -> int:
         for name in self._readers:
-            if name not in feed:
+            if not inputs or (name not in feed and name not in self._absent):
                 raise MissingFieldError(
                     f"input {name} is missing",
                     path="$.inputs",
