@@ -10,6 +10,7 @@ import pytest
 from interlock import policy
 from interlock.errors import ConfigurationError
 from interlock.package import builder
+from interlock.registry import reference
 
 FULL = """
 [model]
@@ -65,8 +66,9 @@ def test_build_options_are_keywords_of_build() -> None:
 
 
 def test_names_are_those_that_a_build_accepts() -> None:
-    """Policy and build have one rule for names."""
-    assert rf"\A{builder.NAME}\Z" == policy.NAME
+    """Policy, build and registry have one rule for names."""
+    assert builder.NAME is policy.NAME
+    assert reference.NAME is policy.NAME
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,6 @@ DIGEST = "sha256:" + "ab" * 32
         ("ecg", Reference(name="ecg", alias="champion")),
         ("ecg@staging", Reference(name="ecg", alias="staging")),
         ("ecg:1.2.0", Reference(name="ecg", version="1.2.0")),
-        ("ecg:1.2.0-rc.1+build.5", Reference(name="ecg", version="1.2.0-rc.1+build.5")),
         (f"ecg@{DIGEST}", Reference(name="ecg", digest=DIGEST)),
         ("ecg-2_b.c@a-b_c", Reference(name="ecg-2_b.c", alias="a-b_c")),
     ],

@@ -34,6 +34,7 @@ from interlock.package import (
 from interlock.package.manifest import Manifest, Parity
 from interlock.package.profile import profile
 from interlock.package.reader import Golden, Package
+from interlock.policy import NAME, NAME_RULE
 from interlock.signature.infer import feeds, infer_inputs
 from interlock.signature.schema import Classes, OutOfRange, Output, Signature
 
@@ -43,9 +44,6 @@ if TYPE_CHECKING:
 Array: TypeAlias = np.ndarray[Any, Any]
 Metrics: TypeAlias = Mapping[str, Mapping[str, float]]
 Notify: TypeAlias = Callable[[str], object]
-
-NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
-"""Names of models: they stand in addresses, metrics and file names."""
 
 STEPS = ("read the model", "convert", "prove parity", "describe", "write")
 """What `build` notifies of, in this order."""
@@ -186,11 +184,8 @@ def build(
 
 
 def _check_arguments(name: str, out: Path, sample: Any) -> None:
-    if not re.fullmatch(NAME, name):
-        raise ConfigurationError(
-            f"name {name!r}: use letters, digits, '.', '_' and '-', at most 100, a letter or digit"
-            " first"
-        )
+    if not re.search(NAME, name):
+        raise ConfigurationError(f"{name!r} cannot be the name of a model: use {NAME_RULE}")
     if out.exists() or out.is_symlink():
         raise PackageError(f"{out} exists already; a package is never overwritten")
     if _rows(sample) == 0:

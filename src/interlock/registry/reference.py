@@ -11,11 +11,11 @@ import re
 import msgspec
 
 from interlock.errors import ConfigurationError
+from interlock.policy import NAME
 
 CHAMPION = "champion"
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_VERSION = re.compile(r"\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _ALIAS = re.compile(r"[A-Za-z0-9_-]{1,255}")
 # MLflow keeps these for itself: "models:/ecg@v1" and "@latest" have a meaning of their own there.
@@ -74,7 +74,7 @@ def parse(text: str) -> Reference:
 
 def check_name(name: str) -> str:
     """`name` itself, when a model can be called so; ConfigurationError otherwise."""
-    if not _NAME.fullmatch(name):
+    if not re.search(NAME, name):
         raise ConfigurationError(
             f"{name!r} is not a model's name: use letters, digits, '.', '_' and '-'"
             " (ecg, ecg@champion, ecg:1.2.0)"
