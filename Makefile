@@ -29,8 +29,9 @@ bench: .venv/.installed-bench ## speed against peers; ends with 1 when a bar is 
 	  || { echo "make bench needs wrk: apt-get install wrk, or brew install wrk" >&2; exit 1; }
 	@$(BIN)/python benchmarks/serving.py $(ARGS)
 
-LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-  --no-emit-index-url --no-annotate --custom-compile-command "make lock" --quiet
+SHAPE := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+  --custom-compile-command "make lock" --quiet
+LOCK := $(BIN)/uv pip compile pyproject.toml $(SHAPE)
 AGREE := --group build --constraint requirements/check.txt
 
 lock: .venv/.installed-check ## newest versions into requirements/*.txt
@@ -39,10 +40,11 @@ lock: .venv/.installed-check ## newest versions into requirements/*.txt
 	$(LOCK) --upgrade $(AGREE) --extra train --group bench -o requirements/bench.txt
 	$(LOCK) --upgrade $(AGREE) --extra train -o requirements/train.txt
 	$(LOCK) --upgrade $(AGREE) -o requirements/base.txt
+	echo "mlflow==$$(sed -n 's/^mlflow-skinny==\([^ ;]*\).*/\1/p' requirements/check.txt)" | $(BIN)/uv pip compile - $(SHAPE) --upgrade -o requirements/mlflow.txt
 	grep -A999 '^uv==' requirements/check.txt | sed '2,$${/^[a-z]/,$$d}' > requirements/uv.txt
 
 clean: ## remove .venv, caches and what the demonstration left
-	rm -rf .venv .interlock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+	rm -rf .venv .venv-mlflow .interlock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/bin/python:
