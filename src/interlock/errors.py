@@ -227,6 +227,13 @@ class BodySizeError(RequestError):
     status = 413
 
 
+class HeaderSizeError(RequestError):
+    """The address and headers are larger than the server accepts."""
+
+    code = "headers_too_large"
+    status = 431
+
+
 class MediaTypeError(RequestError):
     """A content type or encoding that the server does not read."""
 

@@ -43,6 +43,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Longest time that a request may wait for the engine."""
     queue_limit: Positive = 256
     """Requests that may wait for a threaded engine before the server answers 503."""
+    keep_alive: Positive = 75
+    """Seconds after which a silent connection is closed; more than balancers keep theirs."""
     drain: Seconds = 10.0
     """How long a worker that was told to stop may finish what it has begun."""
     watch: Seconds = 1.0

@@ -31,6 +31,8 @@ from interlock.signature import (
     Value,
 )
 
+from .moody import build_moody
+
 _START = 30.0  # seconds that a server may take to be ready on a busy machine
 
 
@@ -168,6 +170,12 @@ def second_package(tmp_path_factory: pytest.TempPathFactory, beat_package: Path)
     """The same with other weights: what follows version 1.0.0."""
     out = tmp_path_factory.mktemp("packages") / "beat-2"
     return build_beat(out, seed=1, previous=beat_package)
+
+
+@pytest.fixture(scope="session")
+def moody_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose input says how long it takes and whether it fails."""
+    return build_moody(tmp_path_factory.mktemp("packages") / "moody")
 
 
 def build_beat(out: Path, seed: int = 0, previous: Path | None = None) -> Path:

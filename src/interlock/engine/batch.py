@@ -8,12 +8,12 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from interlock.engine.session import Feed, Outputs
-from interlock.errors import EngineError, InterlockError
+from interlock.errors import EngineError
 
 Run = Callable[[Feed], Outputs]
 
 
-def infer(run: Run, feeds: Sequence[Feed]) -> list[Outputs | InterlockError]:
+def infer(run: Run, feeds: Sequence[Feed]) -> list[Outputs | Exception]:
     """Outputs for each of `feeds`, from one call of `run` where that works.
 
     When the batch fails, each is tried alone, so that one request's failure is its own.
@@ -23,18 +23,18 @@ def infer(run: Run, feeds: Sequence[Feed]) -> list[Outputs | InterlockError]:
     try:
         together = {name: np.concatenate([feed[name] for feed in feeds]) for name in feeds[0]}
         return _apart(run(together), [len(next(iter(feed.values()))) for feed in feeds])
-    except InterlockError:
+    except Exception:  # noqa: BLE001 - whatever it was, those that it does not concern go on
         return [_alone(run, feed) for feed in feeds]
 
 
-def _alone(run: Run, feed: Feed) -> Outputs | InterlockError:
+def _alone(run: Run, feed: Feed) -> Outputs | Exception:
     try:
         return run(feed)
-    except InterlockError as error:
+    except Exception as error:  # noqa: BLE001 - whatever it was, it is this request's answer
         return error
 
 
-def _apart(outputs: Outputs, rows: Sequence[int]) -> list[Outputs | InterlockError]:
+def _apart(outputs: Outputs, rows: Sequence[int]) -> list[Outputs | Exception]:
     edges = [0, *accumulate(rows)]
     if any(len(output) != edges[-1] for output in outputs):
         raise EngineError(f"the model was given {edges[-1]} rows and answered another number")

@@ -14,7 +14,7 @@ from typing import Any
 
 from interlock.engine.batch import infer
 from interlock.engine.session import Feed, Outputs
-from interlock.errors import DeadlineError, InterlockError, OverloadError
+from interlock.errors import DeadlineError, OverloadError
 
 
 class _Waiting:
@@ -149,9 +149,7 @@ class Batcher:
             rows += item.rows
         return batch
 
-    def _finish(
-        self, batch: list[_Waiting], future: Future[list[Outputs | InterlockError]]
-    ) -> None:
+    def _finish(self, batch: list[_Waiting], future: Future[list[Outputs | Exception]]) -> None:
         failure = future.exception()
         results: list[Any] = [failure] * len(batch) if failure else future.result()
         for item, result in zip(batch, results, strict=True):

@@ -50,7 +50,8 @@ class Session:
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
         # An idle pool that spins takes a core from the workers beside it.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
+        # It would write what went wrong to standard error, and quote the caller's numbers.
+        options.log_severity_level = 4
         try:
             session = ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions share no base class of their own

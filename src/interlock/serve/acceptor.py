@@ -97,6 +97,9 @@ class Acceptor:
 
     async def _connect(self, connection: socket.socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(self._server.protocol, connection)
+            _, made = await self._loop.connect_accepted_socket(self._server.protocol, connection)
         except OSError:
             connection.close()  # it went away between the two calls
+            return
+        if self._server.should_exit:  # too late to be told of it with the others
+            made.shutdown()  # type: ignore[attr-defined]

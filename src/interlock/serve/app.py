@@ -12,6 +12,7 @@ from interlock.engine.session import Outputs
 from interlock.errors import EngineError, InternalError, MethodError, RequestError
 from interlock.serve import metrics
 from interlock.serve.doors import V2, Door, Plain, Reply
+from interlock.serve.log import outline
 from interlock.serve.metrics import Recorder
 from interlock.serve.request import (
     DisconnectedError,
@@ -117,7 +118,7 @@ class App:
         """The response to what went wrong: never a traceback, which goes to the log."""
         if not isinstance(error, RequestError):
             said = "the model failed" if isinstance(error, EngineError) else "the server failed"
-            _log.error(said, model=door.served.name, exc_info=error)
+            _log.error(said, model=door.served.name, exception=outline(error))
             error = InternalError(f"{said} on this request")
         self._recorder.counter(metrics.ERRORS, door.served.name, error.code).add()
         headers = [(name.lower().encode(), text.encode()) for name, text in error.headers.items()]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
+import traceback
 from typing import Any
 
 import structlog
 
 from interlock.settings import Settings
 
+_NODE = re.compile(r" while running \w+ node")  # ONNX Runtime's own words, no caller's
 _ECS_NAMES = {"level": "log.level", "event": "message", "timestamp": "@timestamp"}
 
 
@@ -37,6 +40,19 @@ def configure(settings: Settings) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def outline(error: BaseException) -> str:
+    """Where an error came from, without its message: that may quote what a caller sent."""
+    lines = []
+    causes = [error]
+    while cause := causes[-1].__cause__ or causes[-1].__context__:
+        causes.append(cause)
+    for cause in reversed(causes):
+        lines += traceback.format_tb(cause.__traceback__)
+        node = _NODE.search(str(cause))
+        lines.append(f"{type(cause).__name__}{node[0] if node else ''}\n")
+    return "".join(lines).rstrip()
 
 
 def _ecs(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:

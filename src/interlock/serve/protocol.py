@@ -12,13 +12,20 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+import httptools
+import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from interlock.errors import RequestError
+from interlock.errors import HeaderSizeError, MalformedError, RequestError
 from interlock.serve.app import App
-from interlock.serve.doors import Door, Reply
+from interlock.serve.doors import Door, Reply, plain_refusal
 from interlock.serve.request import Headers, Pairs, read_headers
-from interlock.serve.transport import Corked
+from interlock.serve.transport import Corked, Patient
+
+_log = structlog.get_logger()
+
+_OFFER = (b"connection", b"upgrade", b"http2-settings")
+_HEAD_LIMIT = 256 * 1024  # bytes of a request line and headers that may come without an end
 
 
 class Protocol(HttpToolsProtocol):
@@ -36,11 +43,64 @@ class Protocol(HttpToolsProtocol):
         self._asked = False
         self._last = False
         self._keep = True
+        self._modern = False
         self._active = 0.0
+        self._head = -1  # bytes of an unfinished head; -1 between a head and the next message
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._corked = Corked(transport, self.loop)
         super().connection_made(self._corked)  # type: ignore[arg-type]
+        self.flow = Patient(self._corked, self.pipeline)  # type: ignore[arg-type]
+        self._rest()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._decline(data[upgrade.args[0] :])
+            return
+        except httptools.HttpParserError as error:
+            _log.info("refused what is not HTTP", reason=type(error).__name__)
+            self._refuse(MalformedError("this is not a request in HTTP/1.1"))
+            return
+        if self._head >= 0:
+            self._head += len(data)
+            if self._head > _HEAD_LIMIT:
+                self._refuse(
+                    HeaderSizeError(
+                        "address and headers are too large", expected=f"at most {_HEAD_LIMIT} bytes"
+                    )
+                )
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """A caller that has nothing more to say may still wait for an answer."""
+        return self._ends_with_answer()
+
+    def _decline(self, rest: bytes) -> None:
+        """Read a request again as if it had not offered another protocol.
+
+        The parser takes it that the other protocol begins where the head ends, and leaves the body.
+        """
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._refuse(MalformedError("this server is no proxy"))
+            return
+        kept = [header for header in self.headers if header[0] not in _OFFER]
+        self.data_received(b"%b %b HTTP/1.1\r\n%b\r\n%b" % (method, self.url, _lines(kept), rest))
+
+    def _refuse(self, error: RequestError) -> None:
+        """Answer what cannot be read as a request, after what was asked before it; hang up."""
+        if not self._ends_with_answer():
+            self._keep = False
+            self._send(Reply(plain_refusal(error), status=error.status))
+
+    def _ends_with_answer(self) -> bool:
+        """Whether an answer is still to come; the connection ends after it."""
+        if self._pending():
+            self.cycle.keep_alive = False
+            return not self.cycle.more_body
+        self._keep = False
+        return self._asked
 
     def on_message_begin(self) -> None:
         # The ASGI scope that uvicorn makes here is made when it turns out to be needed.
@@ -48,8 +108,12 @@ class Protocol(HttpToolsProtocol):
         self.headers = []
         self.expect_100_continue = False
         self._door = None
+        self._head = 0
 
     def on_headers_complete(self) -> None:
+        self._head = -1
+        if self.parser.should_upgrade():
+            return  # see `_decline`
         door = self._short_way()
         if door is None:
             self._long_way()
@@ -66,8 +130,8 @@ class Protocol(HttpToolsProtocol):
             or self.expect_100_continue
             or self.flow.write_paused
             or self._busy()
-            or self.parser.should_upgrade()
             or self._corked.is_closing()
+            or not (self._modern or self._is_modern())
         ):
             return None
         try:
@@ -75,6 +139,11 @@ class Protocol(HttpToolsProtocol):
         except RequestError:
             return None
         return door if self._wanted.length is not None else None
+
+    def _is_modern(self) -> bool:
+        """Whether HTTP/1.1 is spoken; asked once a connection, because the parser is slow."""
+        self._modern = self.parser.get_http_version() == "1.1"
+        return self._modern
 
     def _long_way(self) -> None:
         url, headers, expect = self.url, self.headers, self.expect_100_continue
@@ -92,7 +161,8 @@ class Protocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         door, wanted = self._door, self._wanted
         if door is None or wanted is None:
-            super().on_message_complete()
+            if not self.parser.should_upgrade():
+                super().on_message_complete()
             return
         self._door = None
         self._keep = self.parser.should_keep_alive() and not self._last
@@ -100,6 +170,7 @@ class Protocol(HttpToolsProtocol):
         self._asked = self._app.ask(door, wanted, body, self._send)
         if not self._asked:
             self._long_way()
+            self.cycle.keep_alive = self._keep
             super().on_body(body)
             super().on_message_complete()
 
@@ -119,7 +190,9 @@ class Protocol(HttpToolsProtocol):
         )
         if not self._keep:
             self._corked.close()
-        self.on_response_complete()
+        # What is in the pipeline waits for a request that came after this one.
+        self.server_state.total_requests += 1
+        self._rest()
 
     def _extra_headers(self, reply: Reply) -> bytes:
         state = self.server_state
@@ -171,9 +244,13 @@ class Protocol(HttpToolsProtocol):
         waiting = self.cycle is not None and not self.cycle.response_complete
         return waiting or self._asked or self._door is not None
 
+    def _pending(self) -> bool:
+        """Whether the last request that went uvicorn's way is still without an answer."""
+        return self.cycle is not None and not self.cycle.response_complete
+
     def shutdown(self) -> None:
         """Called when the server stops: finish what has begun, then close."""
-        if self._asked or self._door is not None:
+        if self._door is not None or (self._asked and not self._pending()):
             self._last = True
             self._keep = False
         else:

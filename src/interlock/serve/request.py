@@ -23,6 +23,7 @@ BINARY = b"application/octet-stream"
 
 Pairs: TypeAlias = list[tuple[bytes, bytes]]
 
+_DIGITS = 18  # more than any length has, and few enough for any integer
 _READ = frozenset(
     (
         b"content-type",
@@ -139,7 +140,7 @@ def _seconds(value: bytes) -> float:
 
 
 def _whole(value: bytes, header: str) -> int:
-    if not value.isdigit():
+    if not value.isdigit() or len(value) > _DIGITS:
         raise _bad_header(header, "a whole number of bytes", value)
     return int(value)
 

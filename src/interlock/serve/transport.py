@@ -7,7 +7,10 @@ and two wake-ups of the caller. What is written within one turn of the event loo
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sized
 from typing import Any
+
+from uvicorn.protocols.http.flow_control import FlowControl
 
 
 class Corked:
@@ -37,7 +40,7 @@ class Corked:
     def flush(self) -> None:
         """Hand over what was written in this turn."""
         held, self._held = self._held, []
-        if held:
+        if held and not self.is_closing():  # else the caller has gone in the meantime
             self._transport.write(b"".join(held))
 
     def close(self) -> None:
@@ -46,3 +49,19 @@ class Corked:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
+
+
+class Patient(FlowControl):
+    """Reads no more from a caller while requests that it sent before are `waiting`.
+
+    uvicorn goes on with every answer, so that whoever sends faster than it is answered fills the
+    memory.
+    """
+
+    def __init__(self, transport: asyncio.Transport, waiting: Sized) -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+
+    def resume_reading(self) -> None:
+        if not self._waiting:
+            super().resume_reading()

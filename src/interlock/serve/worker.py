@@ -30,7 +30,6 @@ from interlock.settings import Settings
 _log = structlog.get_logger()
 
 _TICK = 0.25  # seconds between looks at the table, and between heartbeats
-_KEEP_ALIVE = 75  # seconds; longer than clients and balancers keep theirs, so that they close first
 
 
 class Worker:
@@ -133,6 +132,6 @@ def _configuration(app: App, settings: Settings) -> uvicorn.Config:
         log_config=None,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=_KEEP_ALIVE,
+        timeout_keep_alive=settings.keep_alive,
         timeout_graceful_shutdown=max(1, round(settings.drain)),
     )
