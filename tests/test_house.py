@@ -95,6 +95,8 @@ def test_locks_hold_exact_versions_with_hashes_and_no_address(lock: Path) -> Non
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
 def test_locks_agree_with_each_other(lock: Path) -> None:
     """Going from `make demo` to `make test` never changes an installed version."""
+    if lock.stem == "mlflow":
+        pytest.skip("a server for tests, in an environment of its own")
     assert pins(lock) - pins(ROOT / "requirements" / "check.txt") == set()
 
 

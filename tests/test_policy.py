@@ -67,8 +67,15 @@ def test_build_options_are_keywords_of_build() -> None:
 
 def test_names_are_those_that_a_build_accepts() -> None:
     """Policy, build and registry have one rule for names."""
-    assert builder.NAME is policy.NAME
-    assert reference.NAME is policy.NAME
+    longest = "a" * 100
+    assert reference.parse(longest).name == longest
+    assert policy.parse(f'[model]\nname = "{longest}"').model.name == longest
+    with pytest.raises(ConfigurationError):
+        policy.parse(f'[model]\nname = "{longest}a"')
+    with pytest.raises(ConfigurationError):
+        reference.parse(longest + "a")
+    with pytest.raises(ConfigurationError, match="name of a model"):
+        builder.build(None, name=longest + "a", sample=[1], out=Path("never"))
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ class Served:
     """
 
     def __init__(self, deployment: Deployment, settings: Settings, recorder: Recorder) -> None:
-        self.package = reader.read(Path(deployment.path))
+        self.package = reader.verify(Path(deployment.path))
         if self.package.digest != deployment.digest:
             raise IntegrityError(
                 f"{deployment.path} holds {self.package.digest},"
