@@ -38,7 +38,7 @@ lock: .venv/.installed-check ## newest versions into requirements/*.txt
 	$(LOCK) --upgrade --group build --extra train --group test --group bench --group check -o requirements/check.txt
 	$(LOCK) --upgrade $(AGREE) --extra train --group test -o requirements/test.txt
 	$(LOCK) --upgrade $(AGREE) --extra train --group bench -o requirements/bench.txt
-	$(LOCK) --upgrade $(AGREE) --extra train -o requirements/train.txt
+	$(LOCK) --upgrade $(AGREE) --extra train --group project -o requirements/train.txt
 	$(LOCK) --upgrade $(AGREE) -o requirements/base.txt
 	echo "mlflow==$$(sed -n 's/^mlflow-skinny==\([^ ;]*\).*/\1/p' requirements/check.txt)" | $(BIN)/uv pip compile - $(SHAPE) --upgrade -o requirements/mlflow.txt
 	grep -A999 '^uv==' requirements/check.txt | sed '2,$${/^[a-z]/,$$d}' > requirements/uv.txt

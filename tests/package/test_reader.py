@@ -127,9 +127,9 @@ def test_verify_refuses_a_listing_that_leaves_the_directory(copy: Path, name: st
 
 
 def test_verify_refuses_an_unreadable_listing(copy: Path) -> None:
-    """A listing that is no listing is a FormatError."""
+    """A listing that is no listing was changed: an IntegrityError."""
     (copy / digest.LISTING).write_text('{"files": []}')
-    with pytest.raises(FormatError, match=r"digests\.json cannot be read"):
+    with pytest.raises(IntegrityError, match=r"digests\.json was changed"):
         verify(copy)
 
 

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from interlock.errors import ConfigurationError, FormatError, IntegrityError
+from interlock.errors import ConfigurationError, IntegrityError
 from interlock.package import digest, signing
 
 
@@ -82,9 +82,9 @@ def test_a_mangled_signature_is_refused(signed: Path, tmp_path: Path, signature:
 
 
 def test_a_signature_file_of_another_make_is_refused(signed: Path, tmp_path: Path) -> None:
-    """Other JSON, or none, is a FormatError that names the file."""
+    """Other JSON, or none, is an IntegrityError that names the file."""
     (signed / digest.SIGNATURE).write_text("[1]")
-    with pytest.raises(FormatError, match=r"digests\.sig"):
+    with pytest.raises(IntegrityError, match=r"digests\.sig was changed"):
         signing.check(signed, tmp_path / "key.pub")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import httpx
@@ -21,6 +23,7 @@ from interlock.serve.child import Child
 from .conftest import LABELS, build_beat, dense, serving
 
 RECORD = {"beat": [0.5] * 8}
+JSON = {"Content-Type": "application/json"}
 
 
 def test_a_killed_worker_comes_back_and_is_missed_meanwhile(
@@ -95,7 +98,7 @@ def test_sigterm_lets_requests_finish(tmp_path: Path) -> None:
         tensor="beat",
         labels=LABELS,
     )
-    body = [{"beat": [0.5] * width}] * 20
+    body = [{"beat": [0.5] * width}] * 80
     with serving(tmp_path / "home", "--package", str(built.path)) as server:
         answers = []
 
@@ -109,7 +112,7 @@ def test_sigterm_lets_requests_finish(tmp_path: Path) -> None:
         server.wait_for(
             lambda: (
                 "model_queue_requests" in server.client.get("/metrics").text
-                and _waiting(server.client.get("/metrics").text) >= 1
+                and _waiting(server.client.get("/metrics").text) >= 3
             )
         )
         server.client.close()
@@ -117,7 +120,7 @@ def test_sigterm_lets_requests_finish(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
         assert [answer.status_code for answer in answers] == [200] * 4
-        assert len(answers[0].json()) == 20
+        assert len(answers[0].json()) == 80
 
 
 def _waiting(metrics: str) -> float:
@@ -204,3 +207,40 @@ def _serve(home: Path, *arguments: str, **environment: str) -> subprocess.Comple
         timeout=60,
         check=False,
     )
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_sigterm_under_load_cuts_nobody_off(beat_package: Path, tmp_path: Path, keep: bool) -> None:
+    """Whoever was let in is answered; after that, callers are refused, not reset."""
+    failures: list[str] = []
+    answered = []
+    with serving(tmp_path, "--package", str(beat_package), workers=2) as server:
+        host, port = server.url.removeprefix("http://").split(":")
+
+        def ask() -> None:
+            connection = HTTPConnection(host, int(port), timeout=20)
+            while True:
+                try:
+                    connection.request("POST", "/predict", json.dumps(RECORD), JSON)
+                    response = connection.getresponse()
+                    answered.append(response.status)
+                    response.read()
+                except ConnectionRefusedError:
+                    return
+                except (OSError, HTTPException) as error:
+                    failures.append(repr(error))
+                    return
+                if not keep:
+                    connection.close()
+
+        server.client.close()
+        threads = [threading.Thread(target=ask) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        time.sleep(1)
+        assert server.stop() == 0
+        for thread in threads:
+            thread.join()
+    assert failures == []
+    assert len(answered) > 100
+    assert set(answered) == {200}

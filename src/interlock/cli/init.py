@@ -25,6 +25,6 @@ def init(name: Name) -> None:
         f"  cd {directory}\n"
         f"  python train.py                                  # trains, builds dist/{name}-1.0.0\n"
         f"  interlock serve --package dist/{name}-1.0.0\n"
-        f"  pytest                                           # tests the model",
+        f"  python -m pytest                                 # tests the model",
         markup=False,
     )

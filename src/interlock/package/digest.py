@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from interlock.errors import FormatError, IntegrityError
-from interlock.package.manifest import decode
+from interlock.package.manifest import Described, decode
 
 LISTING = "digests.json"
 SIGNATURE = "digests.sig"
@@ -63,18 +63,26 @@ def read_listing(root: Path) -> tuple[Digests, str]:
     Raises
     ------
     IntegrityError
-        When there is no listing.
+        When there is no listing, or it was changed into something that is none.
     FormatError
-        When the listing is not one.
+        When it is of a format that this release does not read.
     """
     path = root / LISTING
     if path.is_symlink() or not path.is_file():
         raise IntegrityError(f"{root}: {LISTING} is missing, so this is not a complete package")
     text = path.read_bytes()
-    digests = decode(text, Digests, LISTING)
+    digests = intact(text, Digests, LISTING)
     if digests.format != 1:
         raise FormatError(f"{LISTING} is of format {digests.format}; this release reads format 1")
     return digests, of_bytes(text)
+
+
+def intact(text: bytes, kind: type[Described], name: str) -> Described:
+    """What the file `name` said when it was written; raises IntegrityError when it is damaged."""
+    try:
+        return decode(text, kind, name)
+    except FormatError as error:
+        raise IntegrityError(f"{name} was changed: {error}") from error
 
 
 def check(root: Path, expected: Digests) -> None:

@@ -13,8 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from interlock.errors import ConfigurationError, IntegrityError
-from interlock.package.digest import LISTING, SIGNATURE
-from interlock.package.manifest import decode
+from interlock.package.digest import LISTING, SIGNATURE, intact
 
 
 class Seal(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +73,7 @@ def check(root: Path, key: Path) -> None:
     path = root / SIGNATURE
     if path.is_symlink() or not path.is_file():
         raise IntegrityError(f"{SIGNATURE} is missing: the package is not signed")
-    seal = decode(path.read_bytes(), Seal, SIGNATURE)
+    seal = intact(path.read_bytes(), Seal, SIGNATURE)
     public = load_public(key)
     if seal.key != fingerprint(public):
         raise IntegrityError(

@@ -23,8 +23,10 @@ def main(arguments: list[str]) -> int:
     log.configure(current)
 
     def announce(url: str) -> None:
-        for deployment in table.read(run).deployments:
-            print(f"{deployment.name} {deployment.version} is served at {url}/predict")
+        deployments = table.read(run).deployments
+        for deployment in deployments:
+            path = "/predict" if len(deployments) == 1 else f"/predict/{deployment.name}"
+            print(f"{deployment.name} {deployment.version} is served at {url}{path}")
         print(f"documentation at {url}/docs; stop with Ctrl-C", flush=True)
 
     return Supervisor(run, current, follower=follower, announce=announce).serve()

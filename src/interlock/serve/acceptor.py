@@ -53,15 +53,19 @@ class Acceptor:
         self._status = status
         self._slot = slot
         self._waiting: asyncio.TimerHandle | None = None
+        self._closed = False
         self._tasks: set[asyncio.Task[Any]] = set()
         listener.setblocking(False)
         self._loop.add_reader(listener, self._arrived)
 
     def close(self) -> None:
-        """Accept nothing any more."""
+        """Accept what the kernel has let in already, then nothing any more."""
+        self._closed = True
         self._loop.remove_reader(self._listener)
         if self._waiting:
             self._waiting.cancel()
+        while self._accept():
+            pass
 
     async def wait_closed(self) -> None:
         """Nothing is left to wait for: connections belong to the server."""
@@ -79,21 +83,24 @@ class Acceptor:
         self._accept()
         self._loop.add_reader(self._listener, self._arrived)
 
-    def _accept(self) -> None:
+    def _accept(self) -> bool:
+        """Take one connection; False when there was none to take."""
         try:
             connection, _ = self._listener.accept()
         except (BlockingIOError, ConnectionError):
-            return  # a sibling was quicker, or the caller has gone
+            return False  # a sibling was quicker, or the caller has gone
         except OSError as error:
             # Out of descriptors, most likely: the connection waits in the backlog meanwhile.
             self._loop.call_exception_handler({"message": "cannot accept", "exception": error})
-            self._loop.remove_reader(self._listener)
-            self._waiting = self._loop.call_later(1.0, self._resume)
-            return
+            if not self._closed:
+                self._loop.remove_reader(self._listener)
+                self._waiting = self._loop.call_later(1.0, self._resume)
+            return False
         connection.setblocking(False)
         task = self._loop.create_task(self._connect(connection))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return True
 
     async def _connect(self, connection: socket.socket) -> None:
         try:

@@ -66,7 +66,10 @@ class Admin:
         )
         routes += [Route(path, self.unserved, methods=["POST"]) for path in posts]
         handlers: dict[Any, Any] = {RequestError: _refused, HTTPException: _http}
-        return Starlette(routes=routes, exception_handlers=handlers)
+        app = Starlette(routes=routes, exception_handlers=handlers)
+        # A redirect of a POST loses its body with many a client: say that there is nothing there.
+        app.router.redirect_slashes = False
+        return app
 
     async def index(self, _request: Request) -> Response:
         return RedirectResponse("/docs")

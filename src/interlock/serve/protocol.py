@@ -25,6 +25,7 @@ from interlock.serve.transport import Corked, Patient
 _log = structlog.get_logger()
 
 _OFFER = (b"connection", b"upgrade", b"http2-settings")
+_GRACE = 0.5  # seconds in which a silent caller may still ask something when the server stops
 _HEAD_LIMIT = 256 * 1024  # bytes of a request line and headers that may come without an end
 
 
@@ -151,6 +152,8 @@ class Protocol(HttpToolsProtocol):
         self.url, self.expect_100_continue = url, expect
         self.headers += headers
         super().on_headers_complete()
+        if self._last:
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         if self._door is None:
@@ -249,12 +252,21 @@ class Protocol(HttpToolsProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def shutdown(self) -> None:
-        """Called when the server stops: finish what has begun, then close."""
-        if self._door is not None or (self._asked and not self._pending()):
-            self._last = True
-            self._keep = False
-        else:
-            super().shutdown()
+        """Called when the server stops: finish what has begun, and what is on its way, then close.
+
+        A caller that keeps its connection may be sending at this very moment: its next answer says
+        that the connection closes. One that is silent for a moment is hung up on.
+        """
+        self._last = True
+        self._keep = False
+        if self._pending():
+            self.cycle.keep_alive = False
+        elif not self._busy():
+            self.loop.call_later(_GRACE, self._hang_up)
+
+    def _hang_up(self) -> None:
+        if not self._busy():
+            self._corked.close()
 
 
 def _lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:

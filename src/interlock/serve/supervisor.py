@@ -74,7 +74,6 @@ class Supervisor:
             self._listener = bind(self._settings)
             signal.pthread_sigmask(signal.SIG_BLOCK, _CALLS)
             self._loop()
-            self._listener.close()
         finally:
             shutil.rmtree(self._run, ignore_errors=True)
         return self._exit
@@ -159,6 +158,8 @@ class Supervisor:
 
     def _stop(self) -> None:
         """Let workers finish what they have begun, then end those that have not ended."""
+        # While one process has it open, the kernel lets callers in whom nobody answers.
+        self._listener.close()
         for child in self._children:
             if child.slot is not None and child.pid is not None:
                 self._status.set(child.slot, State.DRAINING, pid=child.pid)

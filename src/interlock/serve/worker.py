@@ -97,11 +97,16 @@ class Worker:
             return
         self._app.swap(loaded)
         self._recorder.counter(metrics.SWAPS, "loaded").add()
-        for name, served in old.items():
-            if loaded.get(name) is not served:
-                served.close()
-        versions = {name: served.version for name, served in loaded.items()}
-        _log.info("swapped", worker=self._slot, **versions)
+        replaced = [served for name, served in old.items() if loaded.get(name) is not served]
+        for served in replaced:
+            served.close()
+            _log.info(
+                "swapped",
+                worker=self._slot,
+                model=served.name,
+                old=served.version,
+                new=loaded[served.name].version,
+            )
 
     def _read(self) -> Table:
         # The stamp first: a table written in between is then seen at the next look.
