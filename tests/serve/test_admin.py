@@ -152,7 +152,7 @@ def test_health_says_what_is_served_and_by_whom(server: Running) -> None:
         ("/v2/models/beat/versions/9.0.0/ready", 404),
         ("/v2/models/nobody", 404),
         ("/v2/nowhere", 404),
-        ("/v2/", 307),
+        ("/v2/", 404),
         ("/predict/beat/more", 404),
         ("/docs/other.js", 404),
         ("/openapi.yaml", 404),

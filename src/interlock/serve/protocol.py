@@ -25,7 +25,7 @@ from interlock.serve.transport import Corked, Patient
 _log = structlog.get_logger()
 
 _OFFER = (b"connection", b"upgrade", b"http2-settings")
-_GRACE = 0.5  # seconds in which a silent caller may still ask something when the server stops
+_GRACE = 1.0  # seconds in which a silent caller may still ask something when the server stops
 _HEAD_LIMIT = 256 * 1024  # bytes of a request line and headers that may come without an end
 
 
