@@ -24,6 +24,7 @@ from interlock.errors import ConfigurationError, InterlockError
 
 app = typer.Typer(add_completion=False)
 
+_ENDS = {signal.SIGINT, signal.SIGTERM}
 _START = 60.0  # seconds that the server may take to be ready
 _INTERLOCK = [sys.executable, "-m", "interlock.cli"]
 
@@ -61,7 +62,9 @@ def demo(
         _run(["python", str(project / "holdout.py"), f"{url}/predict"], environment)
         if keep:
             _next(project, home, url, kept=True)
-            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+            # Blocked, so that the wait sees them and the server is ended whichever it is.
+            signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+            signal.sigwait(_ENDS)
     if not keep:
         _next(project, home, url, kept=False)
 

@@ -244,8 +244,7 @@ class Protocol(HttpToolsProtocol):
             self.timeout_keep_alive_task.cancel()
 
     def _busy(self) -> bool:
-        waiting = self.cycle is not None and not self.cycle.response_complete
-        return waiting or self._asked or self._door is not None
+        return self._pending() or self._asked or self._door is not None
 
     def _pending(self) -> bool:
         """Whether the last request that went uvicorn's way is still without an answer."""
