@@ -18,7 +18,7 @@ from typing import Annotated
 
 import msgspec
 import typer
-from harness import machine, models, report, rounds, start, targets
+from harness import core, machine, models, report, rounds, start, targets
 from harness.bars import bars
 from harness.models import Case
 from harness.process import BenchmarkError, Memory
@@ -63,7 +63,7 @@ def run(folder: Path, number: int, seconds: int) -> tuple[Figures, Start, Memory
     started = start.starts(small, folder)
     with Progress(console=err, transient=True) as bar:
         servers = len(targets.PEERS) + 2
-        task = bar.add_task("", total=2 * rounds.steps(servers, number))
+        task = bar.add_task("", total=2 * rounds.steps(servers, number) + core.steps(number))
 
         def advance(note: str) -> None:
             bar.update(task, advance=1, description=note)
@@ -79,7 +79,8 @@ def run(folder: Path, number: int, seconds: int) -> tuple[Figures, Start, Memory
 
         figures, memory = speed(small)
         more, _ = speed(large)
-    return figures | more, started, memory
+        lone = core.measure(large, folder, rounds=number, seconds=seconds, advance=advance)
+    return figures | more | lone, started, memory
 
 
 if __name__ == "__main__":

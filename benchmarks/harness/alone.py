@@ -1,27 +1,32 @@
-"""onnxruntime alone: two processes with one thread each, one row at a time, and nothing else.
+"""onnxruntime alone: processes with one thread each, one row at a time, and nothing else.
 
 Run as a program it loads a graph, waits for a line on standard input, runs and prints its rate.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 
-WORKERS = 2
+ANYWHERE = -1
+"""A process that the kernel may move from core to core."""
 
 
-def rate(graph: Path, seconds: float) -> float:
-    """Rows a second of both processes together."""
+def rate(graph: Path, seconds: float, cores: Sequence[int] = (ANYWHERE, ANYWHERE)) -> float:
+    """Rows a second of all processes together, one for each of `cores`."""
     command = [sys.executable, __file__, str(graph), str(seconds)]
     workers = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(WORKERS)
+        subprocess.Popen(
+            [*command, str(core)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for core in cores
     ]
     try:
         for worker in workers:
@@ -63,4 +68,6 @@ def _run(graph: str, seconds: float) -> float:
 
 
 if __name__ == "__main__":
+    if int(sys.argv[3]) != ANYWHERE:
+        os.sched_setaffinity(0, {int(sys.argv[3])})
     print(_run(sys.argv[1], float(sys.argv[2])), flush=True)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+from harness import core
 from harness.process import Memory
-from harness.rounds import ALONE, CONNECTIONS, Figures, Key, p99, rate, ratio
+from harness.rounds import CONNECTIONS, Figures, Key, p99, rate, ratio
 from harness.start import Start
 from harness.targets import FLASK, FLOOR, MOSEC, OURS
 
@@ -51,8 +52,8 @@ def _small(figures: Figures, connections: int) -> Iterator[Bar]:
 
 
 def _large(figures: Figures, connections: int) -> Bar:
-    ours = figures[Key("large", OURS, connections)]
-    alone = figures[Key("large", ALONE, connections)]
+    ours = figures[Key("large", core.OURS, connections)]
+    alone = figures[Key("large", core.ALONE, connections)]
     return Bar(
         f"large, {connections} connections: of onnxruntime alone", ratio(ours, alone), 0.85, True
     )

@@ -45,18 +45,33 @@ def checked(server: Server, case: Case, connections: int) -> None:
         raise BenchmarkError(f"{server.name}: {load.wrong} of {load.requests} answers were wrong")
 
 
-def timed(server: Server, case: Case, connections: int, seconds: int) -> Load:
-    """The same requests with bodies left unread; raises BenchmarkError when one did not succeed."""
-    return _wrk(server, case, connections, seconds, {})
+def timed(
+    server: Server, case: Case, connections: int, seconds: int, core: int | None = None
+) -> Load:
+    """The same requests with bodies left unread, sent from `core` when one is named.
+
+    Raises
+    ------
+    BenchmarkError
+        When a request did not succeed.
+    """
+    return _wrk(server, case, connections, seconds, {}, core=core)
 
 
 def _wrk(
-    server: Server, case: Case, connections: int, seconds: int, switches: dict[str, str]
+    server: Server,
+    case: Case,
+    connections: int,
+    seconds: int,
+    switches: dict[str, str],
+    *,
+    core: int | None = None,
 ) -> Load:
     words = {"BODY": str(case.body), "LABEL": case.label, "PROBABILITY": repr(case.probability)}
     size = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
+    place = [] if core is None else ["taskset", "-c", str(core)]
     done = subprocess.run(
-        ["wrk", *size, "-s", str(SCRIPT), server.url],
+        [*place, "wrk", *size, "-s", str(SCRIPT), server.url],
         env={**os.environ, **words, **switches},
         check=True,
         capture_output=True,

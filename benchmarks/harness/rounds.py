@@ -45,7 +45,9 @@ def measure(
                 figures.setdefault(Key(case.name, server.name, connections), []).append(seen)
             advance(f"{case.name}: {ALONE}")
             rate = alone.rate(case.graph, seconds)
-            figures.setdefault(Key(case.name, ALONE, connections), []).append(_as_load(rate))
+            figures.setdefault(Key(case.name, ALONE, connections), []).append(
+                as_load(rate, workers=2)
+            )
     return figures
 
 
@@ -76,12 +78,12 @@ def ratio(above: Sequence[Load], below: Sequence[Load]) -> float:
     return statistics.median(one.rate / other.rate for one, other in zip(above, below, strict=True))
 
 
-def _as_load(rate: float) -> Load:
-    """Without connections: two processes that always have one row to do."""
+def as_load(rate: float, workers: int) -> Load:
+    """Without connections: `workers` processes that always have one row to do."""
     return Load(
         requests=round(rate),
         seconds=1.0,
-        p50=alone.WORKERS / rate,
+        p50=workers / rate,
         p99=float("nan"),
         bad_status=0,
         broken=0,
