@@ -26,6 +26,7 @@ from interlock.package import (
     golden,
     graph,
     mlmodel,
+    optimise,
     parity,
     reader,
     semver,
@@ -60,9 +61,10 @@ class About(TypedDict, total=False):
 
 
 class _Proven(NamedTuple):
-    """A graph that answers as the model did, and its answers to the sample."""
+    """What the model became, the graph to package, proven to answer as it did, and its answers."""
 
     converted: convert.Converted
+    graph: onnx.ModelProto
     parity: Parity
     feed: dict[str, Array]
     answers: dict[str, Array]
@@ -160,6 +162,7 @@ def build(
         version=semver.FIRST,
         created=_now(),
         source=proven.converted.source,
+        # Of the graph as converted: how it is made faster is no part of the recipe.
         architecture=graph.architecture(proven.converted.graph),
         preprocessing=proven.converted.preprocessing,
         data=None if training_data is None else fingerprint.data(training_data),
@@ -230,10 +233,11 @@ def _prove(
     notify(STEPS[2])
     expected = convert.reference(model, signature, sample, activation=activation)
     feed = feeds(signature, sample)
-    run = _runner(converted.graph)
+    packaged = optimise.optimise(converted.graph)
+    run = _runner(packaged)
     answers = run(feed)
     report = parity.compare(answers, expected, tolerance=tolerance)
-    return _Proven(converted, report, feed, answers, run)
+    return _Proven(converted, packaged, report, feed, answers, run)
 
 
 def _refuse_unused(model: onnx.ModelProto, signature: Signature) -> None:
@@ -262,7 +266,7 @@ def _runner(model: onnx.ModelProto) -> golden.Run:
 def _write(
     folder: Path, manifest: Manifest, signature: Signature, proven: _Proven, examples: Golden
 ) -> None:
-    graph_bytes = proven.converted.graph.SerializeToString(deterministic=True)
+    graph_bytes = proven.graph.SerializeToString(deterministic=True)
     graph_sha256 = digest.of_bytes(graph_bytes).removeprefix("sha256:")
     uncovered = golden.uncovered(signature, examples)
     page = card.markdown(manifest, signature, examples=len(examples.records), uncovered=uncovered)
