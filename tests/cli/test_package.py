@@ -72,7 +72,7 @@ def test_build_says_what_it_made_and_why(run: Run, project: Path, tmp_path: Path
     assert out.startswith("built triage 1.0.0\n")
     assert "there is no previous package" in out
     assert "rows 80; largest difference" in out
-    assert "labels changed 0" in out
+    assert "labels changed 0; tolerance 0.0001; ties 0" in out
     assert "sha256:" in out
     assert err.startswith("warning: loading ")
     assert err.count("\n") == 1
@@ -154,6 +154,17 @@ def test_build_names_a_file_that_it_cannot_use(
     assert code != 0
     assert match in err
     assert "Traceback" not in err
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("option", ["--sample", "--training-data"])
+def test_build_names_rows_that_are_not_there(
+    run: Run, project: Path, tmp_path: Path, option: str
+) -> None:
+    """A wrong path is the caller's to put right: code 2, and the path in plain words."""
+    code, out, err = run(*build(project, tmp_path / "made", option, "nowhere.csv"))
+    assert (code, out) == (2, "")
+    assert "interlock: nowhere.csv cannot be read: No such file or directory\n" in err
     assert not (tmp_path / "made").exists()
 
 

@@ -4,7 +4,7 @@ import msgspec
 
 from interlock.package import Package
 from interlock.package.card import markdown
-from interlock.package.manifest import Code
+from interlock.package.manifest import Code, Parity
 from interlock.signature.schema import Category, Number, Signature, Value
 
 
@@ -35,6 +35,16 @@ def test_labels_without_an_example_are_named(beat: Package) -> None:
     """A reader sees what the examples do not show."""
     card = markdown(beat.manifest, beat.signature, examples=3, uncovered=["wave"])
     assert "No example is answered wave" in card
+
+
+def test_ties_are_told(beat: Package) -> None:
+    """Rows that went either way are in the card, and only where there are any."""
+    none = markdown(beat.manifest, beat.signature, examples=3, uncovered=[])
+    assert "equally probable" not in none
+    tied = Parity(rows=9, largest_difference=0.0, labels_changed=0, tolerance=1e-4, ties=4)
+    manifest = msgspec.structs.replace(beat.manifest, parity=tied)
+    card = markdown(manifest, beat.signature, examples=3, uncovered=[])
+    assert "finds two labels equally probable, it and the graph chose differently on 4 rows" in card
 
 
 def test_cells_cannot_break_out_of_their_table(beat: Package) -> None:

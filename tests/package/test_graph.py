@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -109,6 +109,83 @@ def test_embedding_twice_keeps_names_apart() -> None:
     signature = Signature(inputs=(Number(name="x"),), output=Value())
     model = draft.finish(signature, {"value": twice})
     assert parity.answers(model, {"x": np.array([3], np.float32)})["value"].tolist() == [3]
+
+
+def floats(name: str, *shape: str) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
+
+
+def stored(name: str, value: Any) -> onnx.TensorProto:
+    return numpy_helper.from_array(np.array(value), name)
+
+
+def loop(*own: onnx.TensorProto) -> onnx.NodeProto:
+    """Adds `step` to `h` three times: its own, or that of the graph around it."""
+    nodes = [
+        helper.make_node("Add", ["state", "step"], ["next"]),
+        helper.make_node("Identity", ["go"], ["on"]),
+    ]
+    turn = helper.make_tensor_value_info("turn", TensorProto.INT64, [])
+    go, on = (helper.make_tensor_value_info(name, TensorProto.BOOL, []) for name in ("go", "on"))
+    taken, given = [turn, go, floats("state", "n")], [on, floats("next", "n")]
+    body = helper.make_graph(nodes, "body", taken, given, own)
+    return helper.make_node("Loop", ["times", "", "h"], ["y"], body=body)
+
+
+def branches(then: onnx.NodeProto) -> onnx.NodeProto:
+    """`then` when the sum of `x` is above 0, otherwise `h` times `step`."""
+    product = helper.make_node("Mul", ["h", "step"], ["y"])
+    return helper.make_node(
+        "If",
+        ["positive"],
+        ["z"],
+        then_branch=helper.make_graph([then], "then", [], [floats("y", "n")]),
+        else_branch=helper.make_graph([product], "else", [], [floats("y", "n")]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        (loop(), [7, 8]),
+        (loop(stored("step", np.float32(10))), [31, 32]),
+        (branches(helper.make_node("Add", ["h", "step"], ["y"])), [3, 4]),
+        (branches(loop()), [7, 8]),
+        (branches(loop(stored("step", np.float32(10)))), [31, 32]),
+    ],
+    ids=[
+        "loop",
+        "loop with a name of its own",
+        "if",
+        "loop in an if",
+        "loop with a name of its own in an if",
+    ],
+)
+def test_bodies_find_the_same_tensors_after_embedding(
+    node: onnx.NodeProto, expected: list[float]
+) -> None:
+    """Branches and loop bodies read tensors around them, unless they have their own of the name."""
+    nodes = [
+        helper.make_node("Identity", ["x"], ["h"]),
+        helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=0),
+        helper.make_node("Greater", ["sum", "zero"], ["positive"]),
+        node,
+    ]
+    weights = [stored("times", np.int64(3)), stored("step", np.float32(2))]
+    weights.append(stored("zero", np.float32(0)))
+    result = node.output[0]
+    graph = helper.make_graph(nodes, "g", [floats("x", "n")], [floats(result, "n")], weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
+    feed = {"x": np.array([1, 2], np.float32)}
+    assert parity.answers(model, feed)[result].tolist() == expected
+    draft = Draft()
+    value = draft.embed(model, {"x": "x"})[result]
+    signature = Signature(inputs=(Number(name="x"),), output=Value())
+    embedded = draft.finish(signature, {"value": value})
+    assert parity.answers(embedded, feed)["value"].tolist() == expected
+    negative = {"x": -feed["x"]}
+    before, after = parity.answers(model, negative), parity.answers(embedded, negative)
+    assert after["value"].tolist() == before[result].tolist()
 
 
 def test_custom_operators_are_found_in_branches() -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
+from sklearn.ensemble import RandomForestClassifier
 
 from interlock.errors import ConversionError, ParityError
 from interlock.package import parity
+from interlock.package.convert import convert, infer_output, reference
 from interlock.package.graph import Draft
 from interlock.package.manifest import Parity
+from interlock.signature.infer import feeds, infer_inputs
 from interlock.signature.schema import Number, Signature, Value
 
 
@@ -60,12 +63,67 @@ def test_probabilities_are_compared_as_they_are() -> None:
 
 def test_one_changed_label() -> None:
     """A changed label is refused however close the probabilities are, and is the worst row."""
-    chances = np.array([[0.5, 0.5], [0.5, 0.5], [0.2, 0.8]])
+    chances = np.array([[0.50001, 0.49999], [0.49999, 0.50001], [0.2, 0.8]])
     model = {"label": np.array([0, 1, 1]), "probabilities": chances}
     shifted = chances + np.array([[0], [0], [1e-5]])
     graph = {"label": np.array([0, 0, 1]), "probabilities": shifted}
     with pytest.raises(ParityError, match=r"1 of 3 labels changed(.|\n)*Worst is row 1"):
         parity.compare(graph, model)
+
+
+def test_forest_of_two_trees_that_ties() -> None:
+    """Sums of leaves that are equal but for rounding go either way: counted, and no failure."""
+    random = np.random.default_rng(27)
+    rows = random.integers(0, 4, (40, 3)).astype(np.float32)
+    model = RandomForestClassifier(2, max_depth=3, random_state=0)
+    model.fit(rows, random.integers(0, 3, 40))
+    grid = np.stack(np.meshgrid(*[np.arange(4.0)] * 3), -1).reshape(-1, 3).astype(np.float32)
+    signature = Signature(inputs=infer_inputs(grid), output=infer_output(model))
+    graph = convert(model, signature, sample=grid).graph
+    expected = reference(model, signature, grid)
+    feed = feeds(signature, grid)
+    differ = parity.answers(graph, feed)["label"] != expected["label"]
+    assert differ.any()
+    report = parity.check(graph, feed, expected)
+    assert (report.ties, report.labels_changed) == (differ.sum(), 0)
+
+
+THREE = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8], [0.4, 0.4, 0.2]])
+
+
+@pytest.mark.parametrize(("label", "ties"), [("a", 0), ("b", 1)])
+def test_tie_lets_either_of_its_labels_pass(label: str, ties: int) -> None:
+    """The graph may answer one or the other of those that the model finds equally probable."""
+    model = {"label": np.array(["a", "b", "c", "a"], object), "probabilities": THREE}
+    graph = {**model, "label": np.array(["a", "b", "c", label], object)}
+    report = parity.compare(graph, model)
+    assert (report.ties, report.labels_changed) == (ties, 0)
+
+
+@pytest.mark.parametrize("label", ["c", "d"])
+def test_tie_lets_no_other_label_pass(label: str) -> None:
+    """A label that is less probable, or that the model never gives, is a changed label."""
+    model = {"label": np.array(["a", "b", "c", "a"], object), "probabilities": THREE}
+    graph = {**model, "label": np.array(["a", "b", "c", label], object)}
+    with pytest.raises(ParityError, match=r"1 of 4 labels changed(.|\n)*Worst is row 3"):
+        parity.compare(graph, model)
+
+
+def test_tie_that_is_wider_than_rounding_is_none() -> None:
+    """Being within the tolerance is not enough: the model must find both equally probable."""
+    chances = THREE.copy()
+    chances[3] = [0.40001, 0.39999, 0.2]
+    model = {"label": np.array(["a", "b", "c", "a"], object), "probabilities": chances}
+    graph = {**model, "label": np.array(["a", "b", "c", "b"], object)}
+    with pytest.raises(ParityError, match="1 of 4 labels changed"):
+        parity.compare(graph, model)
+
+
+def test_tie_between_all_labels() -> None:
+    """Where every label is equally probable, none of them needs to be known from other rows."""
+    half = np.full((2, 2), 0.5)
+    model = {"label": np.array([0, 0]), "probabilities": half}
+    assert parity.compare({"label": np.array([1, 0]), "probabilities": half}, model).ties == 1
 
 
 def test_vector_is_judged_by_its_worst_step() -> None:

@@ -50,6 +50,15 @@ def test_json_arrays_are_arrays(tmp_path: Path, content: Any, shape: tuple[int, 
     assert array.shape == shape
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "json", "npy", "npz"])
+def test_a_file_that_is_not_there_is_named(tmp_path: Path, suffix: str) -> None:
+    """The message has the path once, the reason in words, and no number of the system's."""
+    path = tmp_path / f"nowhere.{suffix}"
+    with pytest.raises(ConfigurationError) as caught:
+        read(path)
+    assert str(caught.value) == f"{path} cannot be read: No such file or directory"
+
+
 def test_numpy_files_are_arrays(tmp_path: Path) -> None:
     """An npy file is one array, an npz file a dict of them."""
     np.save(tmp_path / "rows.npy", np.ones((4, 2)))

@@ -13,6 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+import interlock
 from interlock import package
 
 from .conftest import PATIENT, Running, serving
@@ -67,6 +68,23 @@ def test_the_document_is_openapi_3_1(document: dict[str, Any]) -> None:
     """A validator that is not ours finds nothing wrong with it."""
     assert document["openapi"].startswith("3.1")
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+
+
+def test_the_document_of_several_models_has_the_version_of_each(document: dict[str, Any]) -> None:
+    """The document's own is Interlock's; each model's is where it is asked."""
+    assert document["info"]["version"] == interlock.__version__
+    for name in ("beat", "moody", "cost"):
+        operation = document["paths"][f"/predict/{name}"]["post"]
+        assert operation["description"].startswith(f"{name} 1.0.0.")
+
+
+def test_the_document_of_one_model_has_its_version(second_package: Path, tmp_path: Path) -> None:
+    """Who generates a client of one model sees when the model changes."""
+    with serving(tmp_path, "--package", str(second_package)) as server:
+        document = server.client.get("/openapi.json").json()
+    assert document["info"]["version"] == "1.0.1"
+    assert document["info"]["title"] == "beat 1.0.1"
+    assert interlock.__version__ in document["info"]["summary"]
 
 
 @pytest.mark.parametrize(

@@ -211,11 +211,7 @@ def _serve(home: Path, *arguments: str, **environment: str) -> subprocess.Comple
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_sigterm_under_load_cuts_nobody_off(beat_package: Path, tmp_path: Path, keep: bool) -> None:
-    """Whoever was let in is answered; after that, callers are refused, not reset.
-
-    One reset is let pass: a caller whom the kernel lets in between a worker's last look at its
-    backlog and the closing of the socket cannot be told from one who came too late.
-    """
+    """Whoever was let in is answered; after that, callers are refused, not reset."""
     failures: list[str] = []
     answered = []
     with serving(tmp_path, "--package", str(beat_package), workers=2) as server:
@@ -245,6 +241,6 @@ def test_sigterm_under_load_cuts_nobody_off(beat_package: Path, tmp_path: Path, 
         assert server.stop() == 0
         for thread in threads:
             thread.join()
-    assert len(failures) <= 1, failures
+    assert failures == []
     assert len(answered) > 100
     assert set(answered) == {200}

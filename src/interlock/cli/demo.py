@@ -8,8 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +19,7 @@ from rich.text import Text
 from interlock import settings
 from interlock.cli.output import out
 from interlock.errors import ConfigurationError, InterlockError
+from interlock.serve import listener
 
 app = typer.Typer(add_completion=False)
 
@@ -45,11 +44,12 @@ def demo(
             " the example is with --project"
         )
     current = settings.read(port=port)
+    # Before anything is emptied: another demonstration may be serving from there.
+    listener.bind(current).close()
     home = current.home / "demo"
     if home.exists():
         shutil.rmtree(home)
     environment = {**os.environ, "INTERLOCK_HOME": str(home)}
-    url = f"http://{current.host}:{current.port}"
     package = home / "ecg-1.0.0"
     _say("1. Train on 2,000 heartbeats, judge on others, build a package", bold=True)
     _run(["python", str(project / "train.py"), "--out", str(package)], environment)
@@ -57,13 +57,14 @@ def demo(
     words = ["--alias", "champion", "--reason", "first model"]
     _run(["interlock", "model", "register", str(package), *words], environment)
     _say("3. Serve the champion", bold=True)
-    with _serving(["interlock", "serve", "ecg", "--port", str(current.port)], environment, url):
+    serve = ["interlock", "serve", "ecg", "--port", str(current.port)]
+    with _serving(serve, environment, home) as url:
         _say("4. Ask about 1,000 heartbeats that training never saw", bold=True)
         _run(["python", str(project / "holdout.py"), f"{url}/predict"], environment)
         if keep:
-            _next(project, home, url, kept=True)
             # Blocked, so that the wait sees them and the server is ended whichever it is.
             signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+            _next(project, home, url, kept=True)
             signal.sigwait(_ENDS)
     if not keep:
         _next(project, home, url, kept=False)
@@ -86,31 +87,30 @@ def _run(command: list[str], environment: dict[str, str]) -> None:
 
 
 @contextmanager
-def _serving(command: list[str], environment: dict[str, str], url: str) -> Iterator[None]:
-    """The server, from when it is ready until the block ends."""
+def _serving(command: list[str], environment: dict[str, str], home: Path) -> Iterator[str]:
+    """The server's URL, from when it is ready until the block ends."""
     _show(command)
-    started = time.monotonic()
     # A signal from the terminal is for the demonstration, which then ends the server itself.
     process = subprocess.Popen(_executable(command), env=environment, start_new_session=True)
     try:
-        while not _ready(url):
-            if process.poll() is not None:
-                raise InterlockError(f"the server ended with {process.returncode}, see above")
-            if time.monotonic() - started > _START:
-                raise InterlockError(f"the server was not ready after {_START:g} s")
-            time.sleep(0.05)
-        yield
+        # Written by this process and no other, when its workers are ready. Asking the port would
+        # not do: another server may have taken it meanwhile.
+        yield _read(home / "run" / str(process.pid) / "address", process)
     finally:
         process.terminate()
         process.wait()
 
 
-def _ready(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/health/ready", timeout=2) as response:  # noqa: S310
-            return bool(response.status == 200)
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return False
+def _read(file: Path, process: subprocess.Popen[bytes]) -> str:
+    """What `process` writes into `file`, as soon as it has."""
+    started = time.monotonic()
+    while not (file.is_file() and file.read_text()):
+        if process.poll() is not None:
+            raise InterlockError(f"the server ended with {process.returncode}, see above")
+        if time.monotonic() - started > _START:
+            raise InterlockError(f"the server was not ready after {_START:g} s")
+        time.sleep(0.05)
+    return file.read_text()
 
 
 def _executable(command: list[str]) -> list[str]:

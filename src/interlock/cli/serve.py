@@ -5,17 +5,23 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
 from interlock import settings
-from interlock.cli.output import err
+from interlock.cli.output import err, progress
 from interlock.errors import ConfigurationError
-from interlock.serve import table
+from interlock.registry import Registry, parse
+from interlock.serve import log, table
 from interlock.serve.table import Deployment, Table
 from interlock.settings import Settings
+
+_log = structlog.get_logger()
 
 app = typer.Typer(help="Serve models over HTTP.", add_completion=False)
 
@@ -43,31 +49,39 @@ def serve(
     current = settings.read(host=host, port=port, workers=workers)
     for variable in settings.unknown():
         err.print(f"interlock: {variable} is not a setting; see `interlock settings`")
-    deployments = [table.describe(path) for path in directory or []]
-    deployments += _from_registry(references or [], current)
-    wanted = Table(deployments=tuple(deployments))
+    wanted = Table(deployments=tuple(_checked(directory or [], references or [], current)))
     run = _run_directory(current)
     table.write(run, wanted)
-    command = [sys.executable, "-m", "interlock.serve", str(run)]
-    followed = [found.reference for found in deployments if _moves(found.reference)]
+    python = [sys.executable, *(["-I"] if sys.flags.isolated else [])]
+    command = [*python, "-m", "interlock.serve", str(run)]
+    followed = [given for given in references or [] if not parse(given).fixed]
     if followed:
-        command += ["--follow", sys.executable, "-m", "interlock.cli.follow", str(run), *followed]
+        command += ["--follow", *python, "-m", "interlock.cli.follow", str(run), *followed]
     os.execve(command[0], command, _environment(host=host, port=port, workers=workers))
 
 
-def _from_registry(references: list[str], current: Settings) -> list[Deployment]:
-    if not references:
-        return []
-    # The registry needs an extra that serving a directory does not.
-    from interlock.registry import Registry  # noqa: PLC0415
+def _checked(
+    directories: list[Path], references: list[str], current: Settings
+) -> Iterator[Deployment]:
+    """What is to be served, every byte checked, and fetched where it is not here or damaged.
 
+    As that can take a while, a terminal sees a bar, and a log has one line.
+    """
     registry = Registry(current)
-    return [table.describe(registry.pull(reference), reference) for reference in references]
+    looks = [(str(path), partial(table.describe, path)) for path in directories]
+    looks += [(given, partial(_pulled, registry, given)) for given in references]
+    if looks and not err.is_terminal:
+        log.configure(current)
+        _log.info("fetching and checking packages", packages=[name for name, _ in looks])
+    with progress("fetch and check", total=len(looks)) as advance:
+        for name, look in looks:
+            advance(0, note=name)
+            yield look()
+            advance(1, note=name)
 
 
-def _moves(reference: str) -> bool:
-    """Whether what a reference stands for can change: a version cannot, an alias can."""
-    return bool(reference) and ":" not in reference
+def _pulled(registry: Registry, reference: str) -> Deployment:
+    return table.describe(registry.pull(reference), reference)
 
 
 def _environment(**options: object) -> dict[str, str]:

@@ -72,6 +72,11 @@ def _proof(manifest: Manifest, examples: int, uncovered: Sequence[str | int]) ->
             f" {parity.labels_changed} labels changed, largest difference"
             f" {parity.largest_difference:.2g} (allowed: {parity.tolerance:g})."
         )
+        if parity.ties:
+            lines.append(
+                f"Where the model itself finds two labels equally probable, it and the graph chose"
+                f" differently on {parity.ties} rows."
+            )
     return "\n".join(f"- {line}" for line in lines)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, compose, helper, inliner, numpy_helper
+from onnx import TensorProto, helper, inliner, numpy_helper
 
 from interlock.errors import ConversionError
 from interlock.signature.schema import (
@@ -97,16 +97,16 @@ class Draft:
         check_domains(model)
         self._count += 1
         prefix = f"part{self._count}/"
-        model = compose.add_prefix(_inlined(model), prefix)
+        graph = _prefixed(_inlined(model).graph, prefix)
         for name, tensor in inputs.items():
             self._nodes.append(helper.make_node("Identity", [tensor], [prefix + name]))
-        self._nodes.extend(model.graph.node)
-        self._constants.extend(model.graph.initializer)
-        self._sparse.extend(model.graph.sparse_initializer)
+        self._nodes.extend(graph.node)
+        self._constants.extend(graph.initializer)
+        self._sparse.extend(graph.sparse_initializer)
         for opset in model.opset_import:
             domain = "" if opset.domain == "ai.onnx" else opset.domain
             self._opsets[domain] = max(self._opsets[domain], opset.version)
-        return {output.name.removeprefix(prefix): output.name for output in model.graph.output}
+        return {output.name.removeprefix(prefix): output.name for output in graph.output}
 
     def finish(self, signature: Signature, outputs: Mapping[str, str]) -> onnx.ModelProto:
         """The whole model; `outputs` maps the signature's output names to tensors.
@@ -181,9 +181,16 @@ def every_node(graph: onnx.GraphProto | onnx.FunctionProto) -> Iterator[onnx.Nod
     """Each node of `graph` and of the graphs inside its nodes (branches and loop bodies)."""
     for node in graph.node:
         yield node
-        for attribute in node.attribute:
-            for inner in [attribute.g, *attribute.graphs]:
-                yield from every_node(inner)
+        for inner in _bodies(node):
+            yield from every_node(inner)
+
+
+def _bodies(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    """Graphs inside `node`."""
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs
 
 
 def architecture(model: onnx.ModelProto) -> str:
@@ -248,6 +255,32 @@ def _inlined(model: onnx.ModelProto) -> onnx.ModelProto:
     if not model.functions:
         return model
     return inliner.inline_local_functions(model)
+
+
+def _prefixed(graph: onnx.GraphProto, prefix: str) -> onnx.GraphProto:
+    """A copy of `graph` with `prefix` before every name in it.
+
+    One rule for every name at every depth: a branch that reads a tensor of the graph around it
+    still finds it, and one that has a tensor of its own by the same name still finds its own.
+    """
+    renamed = onnx.GraphProto()
+    renamed.CopyFrom(graph)
+    _rename(renamed, prefix)
+    return renamed
+
+
+def _rename(graph: onnx.GraphProto, prefix: str) -> None:
+    for named in [*graph.input, *graph.output, *graph.value_info, *graph.initializer]:
+        named.name = prefix + named.name
+    for sparse in graph.sparse_initializer:
+        sparse.values.name = prefix + sparse.values.name
+    for node in graph.node:
+        node.name = node.name and prefix + node.name
+        # An empty name stands for an optional tensor that is left out.
+        node.input[:] = [name and prefix + name for name in node.input]
+        node.output[:] = [name and prefix + name for name in node.output]
+        for body in _bodies(node):
+            _rename(body, prefix)
 
 
 def _modern(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -34,13 +34,16 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     """How the graph compared with the original model on the build's sample.
 
     `largest_difference` is absolute for probabilities; for values it is ``|graph - model|`` divided
-    by ``1 + |model|``: absolute near zero, relative for large numbers.
+    by ``1 + |model|``: absolute near zero, relative for large numbers. `ties` are rows where the
+    two answer different labels that the model itself finds equally probable; they are not counted
+    as changed.
     """
 
     rows: int
     largest_difference: float
     labels_changed: int
     tolerance: float
+    ties: int = 0
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -30,7 +30,9 @@ def read(path: Path, *, drop: tuple[str, ...] = ()) -> Any:
     try:
         found = _READERS[path.suffix](path)
     except (OSError, ValueError, msgspec.DecodeError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}") from error
+        # What the system says of its own accord has a number in front and the path again.
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigurationError(f"{path} cannot be read: {reason}") from error
     return _without(found, drop, path)
 
 
@@ -45,11 +47,11 @@ def _without(rows: Any, drop: tuple[str, ...], path: Path) -> Any:
             raise ConfigurationError(f"{path} has no column {name!r}; it has {columns}")
     kept = [name for name in rows if name not in drop]
     if isinstance(rows, pd.DataFrame):
-        return _tensors(rows[kept])
+        return tensors(rows[kept])
     return {name: rows[name] for name in kept}
 
 
-def _tensors(frame: pd.DataFrame) -> pd.DataFrame | dict[str, Any]:
+def tensors(frame: pd.DataFrame) -> pd.DataFrame | dict[str, Any]:
     """A frame whose every cell is a list, as a dict of arrays; any other frame as it is."""
     first = frame.iloc[0] if len(frame) else []
     if not len(first) or not all(isinstance(cell, list | np.ndarray) for cell in first):

@@ -77,7 +77,10 @@ _REFUSALS = {
 
 
 def document(models: Sequence[Served]) -> dict[str, Any]:
-    """OpenAPI for `models`, with the real schema of each and one golden record as example."""
+    """OpenAPI for `models`, with the real schema of each and one golden record as example.
+
+    Its version is that of the model, or Interlock's where several are served.
+    """
     schemas: dict[str, Any] = {
         "Error": _ERROR,
         "V2Error": _V2_ERROR,
@@ -93,8 +96,8 @@ def document(models: Sequence[Served]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": ", ".join(f"{served.name} {served.version}" for served in models),
-            "version": interlock.__version__,
-            "summary": "Served by Interlock.",
+            "version": models[0].version if len(models) == 1 else interlock.__version__,
+            "summary": f"Served by Interlock {interlock.__version__}.",
         },
         "paths": paths | _server_paths(),
         "components": {"schemas": schemas},
@@ -123,9 +126,8 @@ def _predict(served: Served) -> dict[str, Any]:
     body["example"] = served.package.golden().records[0]
     said = operation["responses"]["200"]["content"]["application/json"]
     said["schema"] = _one_or_many(answer)
-    manifest = served.package.manifest
-    if manifest.description:
-        operation["description"] = manifest.description
+    about = served.package.manifest.description
+    operation["description"] = f"{name} {served.version}. {about}".rstrip()
     return operation
 
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import structlog
 
-from interlock.errors import ConfigurationError, InterlockError
-from interlock.serve import table
+from interlock.errors import InterlockError
+from interlock.serve import listener, table
 from interlock.serve.child import UNLOADABLE, Child, execute
 from interlock.serve.status import State, Status
 from interlock.serve.worker import Worker
@@ -26,7 +25,7 @@ from interlock.settings import Settings
 _log = structlog.get_logger()
 
 _CALLS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
-_BACKLOG = 2048
+_HANDSHAKE = 0.2  # seconds for those who had begun to connect when the door was shut
 _STALLED = 30.0  # seconds without a heartbeat after which a worker is killed
 
 
@@ -71,7 +70,7 @@ class Supervisor:
             When the address cannot be bound.
         """
         try:
-            self._listener = bind(self._settings)
+            self._listener = listener.bind(self._settings)
             signal.pthread_sigmask(signal.SIG_BLOCK, _CALLS)
             self._loop()
         finally:
@@ -136,7 +135,7 @@ class Supervisor:
     def _announce_when_ready(self) -> None:
         if not self._announced and self._status.ready():
             self._announced = True
-            url = address(self._listener)
+            url = listener.address(self._listener)
             (self._run / "address").write_text(url)
             self._announce(url)
 
@@ -158,8 +157,7 @@ class Supervisor:
 
     def _stop(self) -> None:
         """Let workers finish what they have begun, then end those that have not ended."""
-        # While one process has it open, the kernel lets callers in whom nobody answers.
-        self._listener.close()
+        self._close()
         for child in self._children:
             if child.slot is not None and child.pid is not None:
                 self._status.set(child.slot, State.DRAINING, pid=child.pid)
@@ -172,32 +170,18 @@ class Supervisor:
         for child in self._children:
             child.send(signal.SIGKILL)
 
+    def _close(self) -> None:
+        """Keep newcomers out, and give those at the door the time to come in and be accepted."""
+        try:
+            listener.keep_out(self._listener)
+            time.sleep(_HANDSHAKE)
+        except OSError as error:  # a sandbox that is no whole Linux
+            _log.warning("callers that come at this moment may be cut off", reason=str(error))
+        # While one process has it open, the kernel lets callers in whom nobody answers.
+        self._listener.close()
+
     def _worker(self, slot: int) -> Callable[[], None]:
         def work() -> None:
             Worker(self._run, slot, self._settings, self._status).run(self._listener)
 
         return work
-
-
-def bind(settings: Settings) -> socket.socket:
-    """The listening socket of all workers; raises ConfigurationError when it cannot be had."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as error:
-        listener.close()
-        raise ConfigurationError(
-            f"INTERLOCK_HOST={settings.host} INTERLOCK_PORT={settings.port}: cannot listen there:"
-            f" {error.strerror}. Choose another with --port."
-        ) from error
-    listener.listen(_BACKLOG)
-    return listener
-
-
-def address(listener: socket.socket) -> str:
-    """URL at which `listener` can be reached from this machine."""
-    host, port = listener.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,62 @@
+"""What `interlock serve` says before the server is up."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+MakePackage = Callable[..., Path]
+
+# The package has no graph that could be loaded, so that the server ends by itself.
+UNLOADABLE = 3
+
+
+def command(package: Path) -> list[str]:
+    words = ["serve", "--package", str(package), "--port", "0", "--workers", "1"]
+    return [sys.executable, "-m", "interlock.cli", *words]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {**os.environ, "INTERLOCK_HOME": str(tmp_path / "home"), "TERM": "xterm"}
+
+
+def test_a_log_has_one_line_while_packages_are_checked(
+    make_package: MakePackage, environment: dict[str, str]
+) -> None:
+    """Who reads the log of a start that takes long sees what it is at."""
+    package = make_package()
+    done = subprocess.run(
+        command(package), env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    first, *others = done.stderr.splitlines()
+    assert "fetching and checking packages" in first
+    assert str(package) in first
+    assert "fetching and checking" not in "".join(others)
+
+
+def test_a_terminal_has_a_bar_while_packages_are_checked(
+    make_package: MakePackage, environment: dict[str, str]
+) -> None:
+    """A person sees how far it is, and no line of a log."""
+    package = make_package()
+    mine, theirs = pty.openpty()
+    process = subprocess.Popen(command(package), env=environment, stderr=theirs)
+    os.close(theirs)
+    seen = b""
+    try:
+        while chunk := os.read(mine, 4096):
+            seen += chunk
+    except OSError:
+        pass  # what Linux answers when the other side has closed
+    os.close(mine)
+    assert process.wait(60) == UNLOADABLE
+    assert b"fetch and check" in seen
+    assert b"0/1" in seen
+    assert b"fetching and checking packages" not in seen
