@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from interlock.errors import EvidenceError
+from interlock.evidence import classes, losses
 
-Labels: TypeAlias = Sequence[str] | Sequence[int]
+Labels: TypeAlias = Sequence[str | int]
 Floats: TypeAlias = NDArray[np.float64]
 
 
@@ -48,27 +49,23 @@ def confusion(labels: Labels, y: ArrayLike, predicted: ArrayLike) -> NDArray[np.
     [[1, 0], [1, 1]]
     """
     truth, answers = _pair(y, predicted)
-    size = len(labels)
-    cells = _codes(labels, "y", truth) * size + _codes(labels, "predicted", answers)
-    return np.bincount(cells, minlength=size * size).reshape(size, size)
+    codes = _codes(labels, "y", truth), _codes(labels, "predicted", answers)
+    return classes.table(*codes, len(labels))
 
 
 def recall_by_class(labels: Labels, y: ArrayLike, predicted: ArrayLike) -> Floats:
     """Of the rows of each class, the share that was found; NaN for a class without rows."""
-    table = confusion(labels, y, predicted)
-    return _divide(np.diag(table), table.sum(axis=1))
+    return classes.recall(confusion(labels, y, predicted))
 
 
 def precision_by_class(labels: Labels, y: ArrayLike, predicted: ArrayLike) -> Floats:
     """Of the answers of each class, the share that was right; NaN for one never answered."""
-    table = confusion(labels, y, predicted)
-    return _divide(np.diag(table), table.sum(axis=0))
+    return classes.precision(confusion(labels, y, predicted))
 
 
 def f1_by_class(labels: Labels, y: ArrayLike, predicted: ArrayLike) -> Floats:
     """Harmonic mean of precision and recall; NaN for a class neither present nor answered."""
-    table = confusion(labels, y, predicted)
-    return _divide(2 * np.diag(table), table.sum(axis=0) + table.sum(axis=1))
+    return classes.f1(confusion(labels, y, predicted))
 
 
 def f1_macro(labels: Labels, y: ArrayLike, predicted: ArrayLike) -> float:
@@ -77,7 +74,7 @@ def f1_macro(labels: Labels, y: ArrayLike, predicted: ArrayLike) -> float:
     >>> f1_macro(["a", "b", "c"], ["a", "b", "b"], ["a", "b", "b"])
     1.0
     """
-    return float(np.nanmean(f1_by_class(labels, y, predicted)))
+    return classes.f1_macro(confusion(labels, y, predicted))
 
 
 def log_loss(labels: Labels, y: ArrayLike, probabilities: ArrayLike) -> float:
@@ -85,10 +82,7 @@ def log_loss(labels: Labels, y: ArrayLike, probabilities: ArrayLike) -> float:
 
     A probability of 0 counts as the smallest step of its floating-point type.
     """
-    truth, given = _scored(labels, y, probabilities)
-    step = np.finfo(given.dtype).eps
-    of_truth = given[np.arange(len(truth)), truth].clip(step, 1 - step)
-    return float(-np.mean(np.log(of_truth, dtype=np.float64)))
+    return float(np.mean(losses.log_loss(*_scored(labels, y, probabilities))))
 
 
 def brier(labels: Labels, y: ArrayLike, probabilities: ArrayLike) -> float:
@@ -96,10 +90,7 @@ def brier(labels: Labels, y: ArrayLike, probabilities: ArrayLike) -> float:
 
     Between 0 and 2; for two classes it is halved, the customary figure between 0 and 1.
     """
-    truth, given = _scored(labels, y, probabilities)
-    distance = given.astype(np.float64) - np.eye(len(labels))[truth]
-    score = float(np.mean(np.sum(distance**2, axis=1)))
-    return score / 2 if len(labels) == 2 else score
+    return float(np.mean(losses.brier(*_scored(labels, y, probabilities))))
 
 
 def classification(
@@ -140,7 +131,7 @@ def mae(y: ArrayLike, predicted: ArrayLike) -> float:
     1.0
     """
     truth, answers = _pair(y, predicted)
-    return float(np.mean(np.abs(answers.astype(np.float64) - truth)))
+    return float(np.mean(losses.absolute(truth, answers)))
 
 
 def rmse(y: ArrayLike, predicted: ArrayLike) -> float:
@@ -197,10 +188,3 @@ def _scored(
         expected = [len(truth), len(labels)]
         raise EvidenceError(f"probabilities have the shape {list(given.shape)}, not {expected}")
     return truth, given if given.dtype.kind == "f" else given.astype(np.float64)
-
-
-def _divide(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Floats:
-    """`part` / `whole`, NaN where there is nothing to divide by."""
-    quotient = np.full(len(whole), np.nan)
-    np.divide(part, whole, out=quotient, where=whole > 0)
-    return quotient

@@ -1,0 +1,22 @@
+"""What a look at evidence can end with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, TypeAlias
+
+Verdict: TypeAlias = Literal["passed", "failed", "inconclusive", "error"]
+"""`inconclusive`: the evidence does not suffice. `error`: there was no looking at it."""
+
+BY_WEIGHT: tuple[Verdict, ...] = ("failed", "error", "inconclusive", "passed")
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """The heaviest of several verdicts; no verdict at all is inconclusive.
+
+    >>> worst(["passed", "inconclusive", "error"])
+    'error'
+    >>> worst([])
+    'inconclusive'
+    """
+    return min(verdicts, key=BY_WEIGHT.index, default="inconclusive")
