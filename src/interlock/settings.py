@@ -47,7 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds after which a silent connection is closed; more than balancers keep theirs."""
     drain: Seconds = 10.0
     """How long a worker that was told to stop may finish what it has begun."""
-    watch: Seconds = 1.0
+    watch: Seconds = 0.25
     """How often the registry is asked whether an alias has moved."""
 
     engine: Literal["auto", "inline", "thread"] = "auto"

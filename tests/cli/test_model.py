@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,9 @@ import pytest
 
 from interlock import package
 from interlock.cli import main
+from interlock.evidence.verdict import Verdict
+from interlock.registry import Evidence, Registry
+from interlock.settings import Settings
 
 MakePackage = Callable[..., Path]
 Run = Callable[..., str]
@@ -140,3 +143,93 @@ def test_what_does_not_exist_is_one_line_with_what_does(released: Run) -> None:
     """No traceback, the exit code of the registry, and what there is."""
     said = released("show", "ecg@staging", exit_code=3)
     assert said == "interlock: there is no ecg@staging; ecg has: 1.0.0 (champion); 1.1.0\n"
+
+
+@pytest.fixture
+def judged(released: Run, home: Path) -> Iterator[Run]:
+    """The second version with evidence: integrity passed, against the champion of now."""
+    registry = Registry(Settings(home=home, actor="ann"))
+    champion, version = registry.versions("ecg")
+    registry.spend("sha256:holdout", "champion", "a", 0.05)
+    registry.record(
+        [
+            Evidence(
+                name="ecg",
+                version="1.1.0",
+                digest=version.digest,
+                champion=champion.digest,
+                gate=gate,
+                verdict=verdict,
+                sentence=f"{gate} says so.",
+                holdout="sha256:holdout",
+                policy="sha256:p",
+                needs={"staging": ["integrity"], "champion": ["integrity", "champion"]},
+                run="run-1",
+            )
+            for gate, verdict in GATES
+        ]
+    )
+    yield released
+    registry.close()
+
+
+GATES: tuple[tuple[str, Verdict], ...] = (("integrity", "passed"), ("champion", "inconclusive"))
+
+
+def test_promote_moves_the_alias_when_the_gates_allow_it(judged: Run) -> None:
+    """Staging needs less than the champion; the history says by which command."""
+    assert judged("promote", "ecg", "1.1.0", "--to", "staging") == "staging is ecg:1.1.0\n"
+    last = read(judged("history", "ecg", "--json"))[-1]
+    assert (last["move"], last["forced"]) == ("promotion", False)
+    assert last["reason"] == "passed integrity"
+
+
+def test_promote_refuses_with_what_is_in_the_way(judged: Run) -> None:
+    """Exit code 1, each gate on a line of its own; nothing is moved."""
+    said = judged("promote", "ecg", "1.1.0", "--to", "champion", exit_code=1)
+    assert "  champion: inconclusive; champion says so." in said.splitlines()
+    assert read(judged("show", "ecg", "--json"))["version"] == "1.0.0"
+    assert "'prod' is not one of" in judged("promote", "ecg", "1.1.0", "--to", "prod", exit_code=2)
+
+
+def test_force_needs_a_reason_and_is_shown_everywhere(judged: Run) -> None:
+    """In what promote prints, in the list, in the history and in the status."""
+    forced = ("promote", "ecg", "1.1.0", "--to", "champion", "--force")
+    assert "say why" in judged(*forced, exit_code=2)
+    said = judged(*forced, "--reason", "the old one harms")
+    assert said == "champion is ecg:1.1.0 by force, which stays on record\n"
+    assert "champion (forced)" in judged("list")
+    assert "promotion, forced" in judged("history", "ecg")
+    assert "promotion, forced" in judged("status", "ecg")
+    judged("promote", "ecg", "1.0.0", "--to", "champion", "--force", "--reason", "it did not")
+    assert "promotion, forced" in judged("history", "ecg")
+
+
+def test_rollback_says_which_version_is_back(judged: Run) -> None:
+    """And refuses when there is none before, with what there is to do instead."""
+    assert "nothing to roll ecg back to" in judged("rollback", "ecg", exit_code=3)
+    judged("promote", "ecg", "1.1.0", "--to", "champion", "--force", "--reason", "why not")
+    assert judged("rollback", "ecg", "--reason", "it harms") == "champion is ecg:1.0.0 again\n"
+    last = read(judged("history", "ecg", "--json"))[-1]
+    assert (last["move"], last["reason"]) == ("rollback", "it harms")
+
+
+def test_status_tells_who_is_live_what_gates_found_and_what_is_left(judged: Run) -> None:
+    """Three tables for people, one document for programs."""
+    judged("promote", "ecg", "1.1.0", "--to", "champion", "--force", "--reason", "why not")
+    shown = judged("status", "ecg")
+    lines = [line.split() for line in shown.splitlines()]
+    assert [line[0] for line in lines[1:3]] == ["champion", "previous"]
+    assert ["champion", "inconclusive"] in lines
+    assert lines[-1] == ["sha256:holdout", "champion", "1", "0.05", "0.0196"]
+    found = read(judged("status", "ecg", "--json"))
+    assert found["standings"][0]["gates"] == dict(GATES)
+    assert found["standings"][0]["period"]["forced"] is True
+    assert found["holdouts"][0]["looks"] == 1
+
+
+def test_status_of_a_model_without_aliases_says_so(run: Run, make_package: MakePackage) -> None:
+    """Registered, and nothing more."""
+    run("register", str(make_package("ecg")))
+    assert "ecg never had an alias" in run("status", "ecg")
+    assert "no model is called 'egc'" in run("status", "egc", exit_code=3)

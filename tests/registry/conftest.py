@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from interlock.registry import Registry
+from interlock.evidence.verdict import Verdict
+from interlock.registry import Evidence, Registry, Version
 from interlock.settings import Settings
 
 ELSEWHERE = {
@@ -46,3 +47,37 @@ def any_registry(settings: Settings) -> Iterator[Registry]:
 def name() -> str:
     """A model's name that no other test uses."""
     return f"ecg-{uuid4().hex[:12]}"
+
+
+Judge = Callable[..., list[Evidence]]
+
+
+@pytest.fixture
+def judge(any_registry: Registry) -> Judge:
+    """Record what one run of gates found about a version: each of `verdicts`, by its gate."""
+
+    def judge(version: Version, against: str | None = None, **verdicts: Verdict) -> list[Evidence]:
+        needs = {"staging": ["parity"], "champion": ["parity", "champion"]}
+        return any_registry.record(
+            [
+                Evidence(
+                    name=version.name,
+                    version=version.version,
+                    digest=version.digest,
+                    champion=against,
+                    compares=gate == "champion",
+                    gate=gate,
+                    verdict=verdict,
+                    sentence=f"{gate} says so.",
+                    figures={"low": 0.1, "by": [{"class": "normal", "rows": 3}]},
+                    holdout="sha256:h",
+                    alpha=0.1 / 3,
+                    policy="sha256:p",
+                    needs=needs,
+                    run=uuid4().hex,
+                )
+                for gate, verdict in verdicts.items()
+            ]
+        )
+
+    return judge

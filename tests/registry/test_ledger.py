@@ -36,7 +36,20 @@ def events(registry: Registry, name: str) -> list[str]:
 def intend(registry: Registry, name: str, version: str) -> Entry:
     """The first third of a move, after which the mover dies."""
     target = registry.resolve(f"{name}:{version}")
-    return registry._ledger._intend(name, "champion", target, "bob", "better recall")
+    draft = Entry(
+        name=name,
+        sequence=0,
+        event="intended",
+        alias="champion",
+        number=target.number,
+        version=target.version,
+        digest=target.digest,
+        actor="bob",
+        reason="better recall",
+        since="",
+        moment="",
+    )
+    return registry._ledger._intend(draft, {})
 
 
 def in_five_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +220,7 @@ def test_a_broken_history_is_reported_but_keeps_nobody_from_rolling_back(
     """The entry at fault is named; an alias can still be moved in an emergency."""
     registry.register(make_package())
     registry.set_alias("ecg", "champion", "1.0.0", "first")
-    with registry._history._engine.begin() as connection:
+    with registry._database.engine.begin() as connection:
         connection.execute(sa.text("DROP TRIGGER interlock_history_update"))
         connection.execute(sa.text("UPDATE interlock_history SET reason = 'another'"))
     with pytest.raises(RegistryError, match="history of ecg is broken at entry 1"):

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from interlock.registry import Version
 from interlock.registry.entry import Entry
-from interlock.registry.reconcile import Place, moving, next_entry, pending, recorded, settle
+from interlock.registry.reconcile import (
+    Place,
+    forced,
+    moving,
+    next_entry,
+    overtaken,
+    pending,
+    recorded,
+    settle,
+)
 
 THEN, SOON, LATER = (
     "2026-01-01T00:00:00.000000Z",
@@ -113,6 +122,36 @@ def test_only_an_open_move_of_the_same_alias_is_in_the_way() -> None:
     assert moving([intent], "champion") == intent
     assert moving([intent], "staging") is None
     assert moving([intent, entry(2, "abandoned", 1, settles=1)], "champion") is None
+
+
+def test_an_outcome_is_forced_as_its_intention_was() -> None:
+    """Whoever settles it: the mark is not lost in a crash."""
+    intent = entry(1, "intended", 1, forced=True, move="promotion")
+    outcome = next_entry("ecg", [intent], {"champion": place(1)}, LATER)
+    assert outcome is not None
+    assert (outcome.forced, outcome.move) == (True, "promotion")
+
+
+def test_only_aliases_that_are_there_by_force_are_forced() -> None:
+    """Not those that were forced elsewhere once, nor those that were only meant to be."""
+    entries = [
+        entry(1, "moved", 1, forced=True),
+        entry(2, "moved", 2, forced=True, alias="staging"),
+        entry(3, "intended", 2, forced=True, alias="other"),
+    ]
+    assert forced(entries) == {1: {"champion"}, 2: {"staging"}}
+    assert forced([*entries, entry(4, "moved", 2)]) == {2: {"staging"}}
+    assert forced([*entries, entry(4, "moved", None)]) == {2: {"staging"}}
+
+
+def test_who_decided_on_an_old_view_is_told_of_the_last_move() -> None:
+    """Of the aliases that they had looked at, and no others."""
+    entries = [entry(1, "moved", 1), entry(2, "moved", 2, alias="staging"), entry(3, "moved", 3)]
+    assert overtaken(entries, {"champion": 3, "staging": 2, "other": None}) is None
+    assert overtaken(entries, {"champion": 1}) == entries[2]
+    assert overtaken(entries, {"staging": None}) == entries[1]
+    assert overtaken([*entries, entry(4, "intended", 1)], {"champion": 3}) is None
+    assert overtaken(entries, {}) is None
 
 
 def test_a_late_mover_confirms_what_others_gave_up() -> None:

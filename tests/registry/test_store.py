@@ -18,7 +18,7 @@ from interlock.errors import (
     IntegrityError,
     UnknownError,
 )
-from interlock.registry import Registry
+from interlock.registry import Registry, registration
 from interlock.settings import Settings
 
 MakePackage = Callable[..., Path]
@@ -87,8 +87,9 @@ def test_a_version_that_lost_the_race_is_taken_back(
     path = make_package()
     first = registry.register(path)
     second = registry._backend.create(package.read(path))
-    assert registry._rival(package.read(path), ours=first) is None
-    assert registry._rival(package.read(path), ours=second) == first
+    backend = registry._backend
+    assert registration.rival(backend, package.read(path), ours=first) is None
+    assert registration.rival(backend, package.read(path), ours=second) == first
     registry._backend.discard(second)
     assert registry.versions("ecg") == [first]
 
@@ -254,7 +255,7 @@ def test_what_is_cached_is_pulled_without_mlflow(
 import sys
 from pathlib import Path
 sys.modules.update(mlflow=None, sqlalchemy=None)
-from interlock.registry import Registry
+from interlock.registry import Registry, registration
 from interlock.settings import Settings
 registry = Registry(Settings(home=Path({str(home)!r})))
 print(registry.pull("ecg:1.0.0"), registry.pull("ecg@{version.digest}"))
@@ -272,7 +273,7 @@ import sys
 from pathlib import Path
 sys.modules["mlflow"] = None
 from interlock.errors import ConfigurationError
-from interlock.registry import Registry
+from interlock.registry import Registry, registration
 from interlock.settings import Settings
 try:
     Registry(Settings(home=Path({str(tmp_path)!r}))).models()

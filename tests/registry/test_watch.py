@@ -45,7 +45,7 @@ def away(registry: Registry, *, back: bool = False) -> None:
     before, after = (
         ("elsewhere", "registered_models") if back else ("registered_models", "elsewhere")
     )
-    with registry._history._engine.begin() as connection:
+    with registry._database.engine.begin() as connection:
         connection.execute(sa.text("PRAGMA legacy_alter_table = ON"))
         connection.execute(sa.text(f"ALTER TABLE {before} RENAME TO {after}"))
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +15,8 @@ import pytest
 
 from interlock.errors import InterlockError
 from interlock.registry import Registry
+from interlock.serve.worker import _TICK
+from interlock.settings import Settings
 
 from .conftest import Running, build_beat, serving
 
@@ -68,6 +72,11 @@ def resident(server: Running) -> int:
 def tables(server: Running) -> set[Any]:
     """Table revisions that workers serve at this moment."""
     return {worker["table"] for worker in server.workers()}
+
+
+def serves(server: Running, revision: int) -> bool:
+    """Whether every worker serves this revision of the table."""
+    return tables(server) == {revision}
 
 
 def test_twenty_swaps_under_load_fail_no_request(
@@ -162,3 +171,34 @@ def test_a_version_is_served_by_number(beat_package: Path, home: Path, registry:
         assert server.client.post("/predict", json=RECORD).json()["version"] == "1.0.0"
     with pytest.raises(InterlockError, match="champion"):
         registry.resolve("beat")
+
+
+def test_a_rollback_reaches_every_worker_within_a_second_and_fails_no_request(
+    beat_package: Path, second_package: Path, home: Path, registry: Registry
+) -> None:
+    """With the settings as they come, under load: from the call to the last worker."""
+    registry.register(beat_package)
+    registry.register(second_package)
+    registry.promote("beat", "1.0.0", "champion", "by hand", force=True)
+    seconds = []
+    with serving(home, "beat", workers=2) as server, Load(server.url, clients=2) as load:
+        for revision in (2, 4, 6):
+            registry.promote("beat", "1.0.1", "champion", "by hand", force=True)
+            server.wait_for(partial(serves, server, revision), seconds=60)
+            begun = time.monotonic()
+            registry.rollback("beat", "it harms")
+            server.wait_for(partial(serves, server, revision + 1))
+            seconds.append(time.monotonic() - begun)
+            # A connection each, so that every worker is asked.
+            answers = [httpx.post(f"{server.url}/predict", json=RECORD) for _ in range(10)]
+            assert {answer.json()["version"] for answer in answers} == {"1.0.0"}
+    assert load.failures == []
+    assert set(load.statuses) == {200}
+    assert set(load.answers) == {"1.0.0", "1.0.1"}
+    # The best of three: the machine may be busy with something else.
+    assert min(seconds) < 1, f"{seconds} s from the rollback to the last worker"
+
+
+def test_waiting_takes_half_of_the_second_that_a_rollback_may_take() -> None:
+    """The follower asks the registry, the workers look at the table; the rest is work."""
+    assert Settings().watch + _TICK <= 0.5

@@ -8,10 +8,25 @@ MLflow is imported when a registry is first asked something, never before.
 from __future__ import annotations
 
 from interlock.registry.cache import Cache
+from interlock.registry.evidence import Evidence
+from interlock.registry.looks import Look
 from interlock.registry.periods import Period
 from interlock.registry.reference import Reference, parse
+from interlock.registry.standing import Standing, Status
 from interlock.registry.store import Registry
 from interlock.registry.version import Version
 from interlock.registry.watch import changes
 
-__all__ = ["Cache", "Period", "Reference", "Registry", "Version", "changes", "parse"]
+__all__ = [
+    "Cache",
+    "Evidence",
+    "Look",
+    "Period",
+    "Reference",
+    "Registry",
+    "Standing",
+    "Status",
+    "Version",
+    "changes",
+    "parse",
+]

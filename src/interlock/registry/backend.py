@@ -34,6 +34,7 @@ VERSION_TAG = "interlock.version"
 DIGEST_TAG = "interlock.digest"
 PARENTS_TAG = "interlock.parents"
 METRICS_TAG = "interlock.metrics"
+GATES_TAG = "interlock.gates"
 
 ERRORS: dict[str, type[RegistryError | ConfigurationError]] = {
     "ABORTED": ConflictError,
@@ -161,6 +162,18 @@ class Backend:
         with self._translated():
             self._client.delete_registered_model_alias(name, alias)
 
+    def judge(self, version: Version, verdict: str) -> None:
+        """Tag a version with what its gates found, in place of what they found before."""
+        with self._translated():
+            self._client.set_model_version_tag(
+                version.name, str(version.number), GATES_TAG, verdict
+            )
+
+    def upload(self, version: Version, folder: Path, under: str) -> None:
+        """Add the files in `folder` to the artefacts of the version's run, under that path."""
+        with self._translated():
+            self._client.log_artifacts(version.run, str(folder), under)
+
     def download(self, version: Version, into: Path) -> Path:
         """Fetch the files of `version` to a directory under `into`; returns that directory."""
         with self._translated():
@@ -189,15 +202,15 @@ class Backend:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
 
-    def _experiment(self) -> str:
-        found = self._client.get_experiment_by_name(EXPERIMENT)
+    def _experiment(self, name: str = EXPERIMENT) -> str:
+        found = self._client.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)
         location = str(self._artifacts.resolve()) if self._artifacts else None
         try:
-            return str(self._client.create_experiment(EXPERIMENT, artifact_location=location))
+            return str(self._client.create_experiment(name, artifact_location=location))
         except MlflowException as error:
-            found = self._client.get_experiment_by_name(EXPERIMENT)
+            found = self._client.get_experiment_by_name(name)
             if found is None or error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
             return str(found.experiment_id)
@@ -269,10 +282,19 @@ def _tags(package: Package) -> dict[str, str]:
 def _flat(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     """``{"test": {"f1": 0.9}}`` as ``{"test.f1": 0.9}``, in letters that MLflow accepts."""
     return {
-        _NOT_IN_METRIC_NAMES.sub("_", f"{split}.{name}"): value
+        metric_name(f"{split}.{name}"): value
         for split, named in metrics.items()
         for name, value in named.items()
     }
+
+
+def metric_name(text: str) -> str:
+    """`text` in letters that MLflow accepts.
+
+    >>> metric_name("test.recall:größe")
+    'test.recall_gr__e'
+    """
+    return _NOT_IN_METRIC_NAMES.sub("_", text)
 
 
 def _on(aliases: Mapping[str, int], number: int) -> tuple[str, ...]:

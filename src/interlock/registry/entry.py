@@ -1,22 +1,16 @@
-"""One line of the history, and the chain of hashes that makes a change to any of them show."""
+"""One line of the history: what happened to an alias of a model."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
-import msgspec
-
-from interlock.errors import RegistryError
-
-START = "0" * 64
-"""What the first entry of a model names as the hash before it."""
+from interlock.registry.chain import Link
 
 Event: TypeAlias = Literal["intended", "moved", "abandoned", "noticed"]
+Move: TypeAlias = Literal["alias", "promotion", "rollback"]
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Entry(Link, frozen=True, kw_only=True):
     """One thing that happened to one alias.
 
     ``intended`` is written before an alias is moved, ``moved`` or ``abandoned`` after (`settles`
@@ -25,10 +19,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     `number`, `version` and `digest` say where the alias is from then on; all None when it was
     removed. `since` is when that took effect, `moment` when this entry was written.
+
+    `move` says by which command it was moved, `forced` whether a person put it there without the
+    evidence that the policy asks for.
     """
 
+    LATER: ClassVar[dict[str, Any]] = {"move": "alias", "forced": False}
+
     name: str
-    sequence: int
     event: Event
     alias: str
     number: int | None = None
@@ -39,42 +37,19 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     settles: int | None = None
     since: str
     moment: str
-    previous: str = START
-    hash: str = ""
+    move: Move = "alias"
+    forced: bool = False
 
     @property
     def settled_state(self) -> bool:
         """Whether it says where the alias is, not only where somebody meant it to be."""
         return self.event in ("moved", "noticed")
 
-
-def seal(entry: Entry, previous: str) -> Entry:
-    """`entry` with its place in the chain: SHA-256 over the hash before and its own content."""
-    chained = msgspec.structs.replace(entry, previous=previous, hash="")
-    content = msgspec.json.encode(chained, order="sorted")
-    digest = hashlib.sha256(previous.encode() + content).hexdigest()
-    return msgspec.structs.replace(chained, hash=digest)
-
-
-def verify(name: str, entries: Sequence[Entry]) -> None:
-    """Check the chain of one model's entries, oldest first.
-
-    Raises
-    ------
-    RegistryError
-        Names the first entry that was changed, or before which one is missing.
-    """
-    previous = START
-    for expected, entry in enumerate(entries, start=1):
-        if entry.sequence != expected:
-            raise RegistryError(_broken(name, expected, "it is missing"))
-        if seal(entry, previous) != entry:
-            raise RegistryError(_broken(name, expected, "it was changed after it was written"))
-        previous = entry.hash
-
-
-def _broken(name: str, sequence: int, what: str) -> str:
-    return (
-        f"the history of {name} is broken at entry {sequence}: {what}."
-        " Compare the table interlock_history with a backup; nothing after that entry is certain."
-    )
+    def told(self) -> str:
+        """Who moved the alias where, when and why, as a clause."""
+        who = self.actor or "somebody without Interlock"
+        why = f" ({self.reason})" if self.reason else ""
+        if self.number is None:
+            return f"{who} took {self.alias} of {self.name} away at {self.since}{why}"
+        there = self.version or f"MLflow version {self.number}"
+        return f"{who} put {self.alias} of {self.name} on {there} at {self.since}{why}"

@@ -7,17 +7,20 @@ and writes the decisions down.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from interlock.errors import ConflictError, InterlockError, UnknownError
 from interlock.registry import moment, reconcile
-from interlock.registry.entry import Entry, verify
+from interlock.registry.entry import Entry, Move
 from interlock.registry.periods import Period, periods
 from interlock.registry.version import Version
 
 if TYPE_CHECKING:
     from interlock.registry.backend import Backend
-    from interlock.registry.history import History
+    from interlock.registry.log import Log
 
 
 WAIT = 10.0
@@ -27,7 +30,7 @@ WAIT = 10.0
 class Ledger:
     """The aliases in `backend`, kept together with their `history`."""
 
-    def __init__(self, backend: Backend, history: History) -> None:
+    def __init__(self, backend: Backend, history: Log[Entry]) -> None:
         self._backend = backend
         self._history = history
 
@@ -47,23 +50,52 @@ class Ledger:
     def periods(self, name: str) -> list[Period]:
         """Which version was live when; RegistryError when the chain is broken."""
         self.look(name)
-        entries = self._history.entries(name)
-        verify(name, entries)
-        return periods(entries)
+        return periods(self._history.verified(name))
+
+    def entries(self, name: str) -> list[Entry]:
+        """What is on record after a look, oldest first; the chain is not checked."""
+        self.look(name)
+        return self._history.entries(name)
 
     def move(
-        self, name: str, alias: str, target: Version | None, *, actor: str, reason: str
+        self,
+        name: str,
+        alias: str,
+        target: Version | None,
+        *,
+        actor: str,
+        reason: str,
+        move: Move = "alias",
+        forced: bool = False,
+        seen: Mapping[str, int | None] | None = None,
     ) -> None:
         """Put `alias` on `target`, or take it away: intention, alias, outcome, in this order.
 
         An intention without an outcome is a lock on its alias. Who finds one waits a little.
+        `seen` is what the decision rests on: MLflow's number of the version that an alias was on.
 
         Raises
         ------
         ConflictError
-            When somebody else's move of the same alias does not end.
+            When somebody else's move of the same alias does not end, or when an alias in `seen`
+            is elsewhere by now: names who moved it.
         """
-        intent = self._intend(name, alias, target, actor, reason)
+        draft = Entry(
+            name=name,
+            sequence=0,
+            event="intended",
+            alias=alias,
+            number=target.number if target else None,
+            version=target.version if target else None,
+            digest=target.digest if target else None,
+            actor=actor,
+            reason=reason,
+            since="",
+            moment="",
+            move=move,
+            forced=forced,
+        )
+        intent = self._intend(draft, seen or {})
         try:
             if target is None:
                 self._backend.remove_alias(name, alias)
@@ -85,29 +117,20 @@ class Ledger:
             for alias, number in aliases.items()
         }
 
-    def _intend(
-        self, name: str, alias: str, target: Version | None, actor: str, reason: str
-    ) -> Entry:
+    def _intend(self, draft: Entry, seen: Mapping[str, int | None]) -> Entry:
         deadline = time.monotonic() + WAIT
         while True:
-            entries = self._history.entries(name)
-            other = reconcile.moving(entries, alias)
+            entries = self._history.entries(draft.name)
+            other = reconcile.moving(entries, draft.alias)
             if other is not None:
                 self._wait(other, deadline)
                 continue
+            winner = reconcile.overtaken(entries, seen)
+            if winner is not None:
+                raise ConflictError(f"{winner.told()} in the meantime, so nothing was moved")
             now = moment.now()
-            intent = Entry(
-                name=name,
-                sequence=len(entries) + 1,
-                event="intended",
-                alias=alias,
-                number=target.number if target else None,
-                version=target.version if target else None,
-                digest=target.digest if target else None,
-                actor=actor,
-                reason=reason,
-                since=now,
-                moment=now,
+            intent = msgspec.structs.replace(
+                draft, sequence=len(entries) + 1, since=now, moment=now
             )
             if self._history.append(intent) is not None:
                 return intent

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from interlock.registry.entry import Entry
+from interlock.registry.entry import Entry, Move
 
 
 class Period(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,6 +15,8 @@ class Period(msgspec.Struct, frozen=True, kw_only=True):
     `version` is None for a version that was not registered by Interlock; `number` is MLflow's.
     `actor` and `reason` say who put it there and why, `ended_by` and `ended_because` who took it
     away; both are None for a move that was made behind Interlock's back and only `noticed`.
+    `move` is the command that put it there, `forced` whether that was without the evidence that
+    the policy asks for.
     """
 
     name: str
@@ -29,6 +31,8 @@ class Period(msgspec.Struct, frozen=True, kw_only=True):
     ended_by: str | None = None
     ended_because: str | None = None
     noticed: bool = False
+    move: Move = "alias"
+    forced: bool = False
 
     def covers(self, moment: str) -> bool:
         """Whether the alias was there at `moment` (in the form of `interlock.registry.moment`)."""
@@ -61,6 +65,8 @@ def _started(entry: Entry, number: int) -> Period:
         actor=entry.actor,
         reason=entry.reason,
         noticed=entry.event == "noticed",
+        move=entry.move,
+        forced=entry.forced,
     )
 
 

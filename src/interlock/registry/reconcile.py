@@ -27,13 +27,25 @@ Place = tuple[int, Version | None]
 """MLflow's number of a version, and the version where it is one of ours."""
 
 
+def standing(entries: Sequence[Entry]) -> dict[str, Entry]:
+    """The entry that put each alias where the history says that it is."""
+    last = {entry.alias: entry for entry in entries if entry.settled_state}
+    return {alias: entry for alias, entry in last.items() if entry.number is not None}
+
+
 def recorded(entries: Sequence[Entry]) -> dict[str, int]:
     """Where the history says that each alias is: MLflow's numbers, by alias."""
-    places: dict[str, int | None] = {}
-    for entry in entries:
-        if entry.settled_state:
-            places[entry.alias] = entry.number
-    return {alias: number for alias, number in places.items() if number is not None}
+    found = standing(entries).items()
+    return {alias: entry.number for alias, entry in found if entry.number is not None}
+
+
+def forced(entries: Sequence[Entry]) -> dict[int, set[str]]:
+    """Aliases that are where they are without evidence, by MLflow's number of the version."""
+    places: dict[int, set[str]] = {}
+    for alias, entry in standing(entries).items():
+        if entry.forced and entry.number is not None:
+            places.setdefault(entry.number, set()).add(alias)
+    return places
 
 
 def pending(entries: Sequence[Entry]) -> list[Entry]:
@@ -62,6 +74,14 @@ def next_entry(
 def moving(entries: Sequence[Entry], alias: str) -> Entry | None:
     """The move of `alias` that is in progress, if there is one: nobody else may begin another."""
     return next((intent for intent in pending(entries) if intent.alias == alias), None)
+
+
+def overtaken(entries: Sequence[Entry], seen: Mapping[str, int | None]) -> Entry | None:
+    """The last move of an alias that is no longer where somebody has `seen` it, if there is one."""
+    places = recorded(entries)
+    gone = {alias for alias, number in seen.items() if places.get(alias) != number}
+    moves = (entry for entry in reversed(entries) if entry.settled_state and entry.alias in gone)
+    return next(moves, None)
 
 
 def settle(intent: Entry, entries: Sequence[Entry], *, arrived: bool, since: str) -> Entry:

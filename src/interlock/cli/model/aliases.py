@@ -1,0 +1,72 @@
+"""`interlock model alias` and `history`: where aliases are, and where they have been."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from interlock.cli.model.periods import manner, mover
+from interlock.cli.model.registry import Name, Number, opened
+from interlock.cli.output import Json, out, show_json, show_rows
+from interlock.registry import Period, moment
+
+app = typer.Typer()
+
+
+@app.command()
+def alias(
+    name: Name,
+    version: Number,
+    alias: Annotated[
+        str, typer.Argument(metavar="ALIAS", help="champion, challenger, staging or another word.")
+    ],
+    *,
+    reason: Annotated[str, typer.Option(help="Why; it goes into the history.")],
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Take the alias away, if it is on VERSION.")
+    ] = False,
+) -> None:
+    """Put an alias on a version, or take it away. The history keeps who, when and why.
+
+    No evidence is asked for: champion and staging are then on record as forced. See promote.
+    """
+    with opened("moving the alias") as registry:
+        if delete:
+            registry.remove_alias(name, alias, reason, version=version)
+        else:
+            registry.set_alias(name, alias, version, reason)
+    done = f"{alias} is no longer on {name}:{version}" if delete else f"{alias} is {name}:{version}"
+    out.print(done)
+
+
+@app.command()
+def history(
+    name: Name,
+    at: Annotated[
+        str | None, typer.Option(metavar="TIMESTAMP", help="Only what was live then (UTC).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Tell which version was live when, who put it there and why."""
+    then = moment.parse(at) if at else None
+    with opened("reading the history") as registry:
+        periods = registry.history(name)
+    shown = [period for period in periods if then is None or period.covers(then)]
+    if as_json:
+        show_json(shown)
+        return
+    empty = f"no alias of {name} was set at {then}" if then else f"{name} never had an alias"
+    show_rows([_line(period) for period in shown], as_json=False, empty=empty)
+
+
+def _line(period: Period) -> dict[str, str | None]:
+    return {
+        "alias": period.alias,
+        "version": period.version or f"MLflow version {period.number}",
+        "from": period.start,
+        "to": period.end or "now",
+        "who": mover(period),
+        "how": manner(period),
+        "why": period.reason,
+    }
