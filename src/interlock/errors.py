@@ -2,6 +2,7 @@
 
 InterlockError
 ├── ConfigurationError        a setting, policy or command line that cannot be used
+│   └── PolicyError           a policy file in which a key or value does not fit
 ├── SignatureError            a description of inputs and outputs that contradicts itself
 ├── PackageError              a package that cannot be built or used
 │   ├── ConversionError       the model cannot become one ONNX graph
@@ -11,9 +12,12 @@ InterlockError
 │   └── VersionError          a semantic version too low for its change, or not one at all
 ├── RegistryError             the registry refused, or could not be reached
 │   ├── UnknownError          no such model, version or alias
-│   └── ConflictError         somebody else was first, or the name is taken
+│   ├── ConflictError         somebody else was first, or the name is taken
+│   └── PromotionError        the evidence does not allow this promotion
 ├── EvidenceError             rows from which no figure or split can be worked out
+│   └── LeakageError          the same rows, or rows of one group, in two splits
 ├── EngineError               the model failed on input that its signature accepts
+├── ServerError               a server under test does not start, or does not answer
 └── RequestError              what a caller sent cannot be answered (see the classes below)
 
 Each class carries the exit code that the command line ends with and, for what can happen to a
@@ -22,6 +26,7 @@ request, the HTTP status. Nothing here knows of a web framework.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 
@@ -38,6 +43,17 @@ class ConfigurationError(InterlockError):
 
     code = "configuration"
     exit_code = 2
+
+
+class PolicyError(ConfigurationError):
+    """A policy file in which keys or values do not fit; each of `problems` names one."""
+
+    code = "policy"
+
+    def __init__(self, problems: Sequence[str], file: str = "the policy") -> None:
+        several = f"{file} has {len(problems)} problems:\n  " + "\n  ".join(problems)
+        super().__init__(several if len(problems) > 1 else f"{file}: {problems[0]}")
+        self.problems = tuple(problems)
 
 
 class SignatureError(InterlockError):
@@ -106,6 +122,13 @@ class ConflictError(RegistryError):
     status = 409
 
 
+class PromotionError(RegistryError):
+    """The evidence does not allow this promotion; a person may still force it."""
+
+    code = "promotion"
+    exit_code = 1
+
+
 class EvidenceError(InterlockError):
     """Rows from which no figure or split can be worked out."""
 
@@ -113,10 +136,23 @@ class EvidenceError(InterlockError):
     exit_code = 2
 
 
+class LeakageError(EvidenceError):
+    """The same rows, or rows of one group, in two splits: judging by them would flatter."""
+
+    code = "leakage"
+    exit_code = 1
+
+
 class EngineError(InterlockError):
     """The model failed on input that its signature accepts."""
 
     code = "engine_failed"
+
+
+class ServerError(InterlockError):
+    """A server under test does not start, does not answer, or does not end."""
+
+    code = "server"
 
 
 class RequestError(InterlockError):
