@@ -107,6 +107,14 @@ def test_a_silent_connection_is_closed(server: Running) -> None:
         assert 0.9 < time.monotonic() - started < 4
 
 
+def test_refused_callers_that_leave_are_forgotten(server: Running) -> None:
+    """A refusal ends like any answer: the connection is idle again, and gone when its caller is."""
+    for _ in range(3):
+        with Wire(server.url) as wire:
+            assert wire.ask(post({"beat": "loud"})).status == 400
+    server.wait_for(lambda: server.workers()[0]["connections"] <= 1, seconds=5)  # our own is left
+
+
 def test_a_connection_that_speaks_now_and_then_stays(wire: Wire) -> None:
     """The keep-alive time begins anew with each answer."""
     for _ in range(4):

@@ -170,8 +170,9 @@ class Protocol(HttpToolsProtocol):
         self._door = None
         self._keep = self.parser.should_keep_alive() and not self._last
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        self._asked = self._app.ask(door, wanted, body, self._send)
-        if not self._asked:
+        self._asked = True  # before asking: a refusal is sent, and this undone, at once
+        if not self._app.ask(door, wanted, body, self._send):
+            self._asked = False
             self._long_way()
             self.cycle.keep_alive = self._keep
             super().on_body(body)
