@@ -1,0 +1,165 @@
+"""`interlock gate`: put a version before the gates, and show what they found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from interlock import policy as policies
+from interlock import settings
+from interlock.cli.output import Json, out, progress, show_json, show_rows
+from interlock.errors import ConfigurationError
+from interlock.policy import FILE, GATES, Policy
+from interlock.registry import Reference, Registry
+
+if TYPE_CHECKING:
+    from interlock.gates.finding import Finding
+    from interlock.gates.runner import Notify, Outcome
+
+app = typer.Typer(no_args_is_help=True, help="Put versions before the gates.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the model.")]
+Number = Annotated[str, typer.Argument(metavar="VERSION", help="Semantic version: 1.2.0.")]
+PolicyFile = Annotated[Path, typer.Option("--policy", metavar="FILE", help="The model's policy.")]
+Target: TypeAlias = Literal["staging", "champion"]
+
+EXIT = {"passed": 0, "failed": 1, "inconclusive": 2, "error": 3}
+"""What `gate run` ends with, for continuous integration."""
+STYLES = {"passed": "green", "failed": "red", "inconclusive": "yellow", "error": "magenta"}
+
+
+@app.command()
+def run(
+    name: Name,
+    version: Number,
+    *,
+    gate: Annotated[
+        list[str] | None, typer.Option(help="Only this gate. Repeatable.", show_default=False)
+    ] = None,
+    to: Annotated[Target, typer.Option(help="Run what a version needs to become this.")] = (
+        "champion"
+    ),
+    policy: PolicyFile = Path(FILE),
+    holdout: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Holdout rows, not those of the policy.")
+    ] = None,
+    staging: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Staging rows, not those of the policy.")
+    ] = None,
+    out_dir: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="For the report; default: gates/NAME-VERSION."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run gates, keep what they find with the version, and write a report.
+
+    Ends with 0 passed, 1 failed, 2 inconclusive, 3 when a gate could not look.
+    """
+    rules = policies.read(policy)
+    names = _known(gate) if gate else getattr(rules.gates.needs, to)
+    folder = out_dir or Path("gates") / f"{name}-{version}"
+    files = {"holdout": holdout, "staging": staging}
+    with _registry() as registry, progress("gates", len(names)) as advance:
+        from interlock.gates import judge  # noqa: PLC0415 - loads pandas and the engine
+
+        found = registry.resolve(Reference(name=name, version=version))
+        outcome = judge.judge(
+            registry,
+            found,
+            rules,
+            names,
+            folder=policy.resolve().parent,
+            files=files,
+            notify=_steps(advance),
+        )
+        page = judge.keep(registry, found, outcome, rules, folder)
+    _tell(outcome, page, as_json=as_json)
+    raise typer.Exit(EXIT[outcome.verdict])
+
+
+@app.command("list")
+def list_gates(policy: PolicyFile = Path(FILE), as_json: Json = False) -> None:
+    """List the gates, what each asks, and what the policy needs it for."""
+    from interlock.gates.runner import GATES as FOUND  # noqa: PLC0415 - loads the engine
+
+    rules = policies.read(policy) if policy.exists() else None
+    rows = [
+        {"gate": name, "asks": found.asks, "needed_for": _needed_for(rules, name)}
+        for name, found in FOUND.items()
+    ]
+    show_rows(rows, as_json=as_json, empty="")
+
+
+@app.command()
+def show(name: Name, version: Number, as_json: Json = False) -> None:
+    """Show what each gate last found about a version."""
+    with _registry() as registry, progress("asking the registry"):
+        found = registry.resolve(Reference(name=name, version=version))
+        evidence = registry.evidence(name, found.digest)
+    last = [evidence[gate] for gate in GATES if gate in evidence]
+    if as_json:
+        show_json(last)
+        return
+    if not last:
+        out.print(f"no gate was run on {found}: interlock gate run {name} {version}")
+        return
+    _table([(one.gate, one.verdict, one.sentence, one.moment[:16] + "Z") for one in last], "when")
+
+
+@contextmanager
+def _registry() -> Iterator[Registry]:
+    registry = Registry(settings.read())
+    try:
+        yield registry
+    finally:
+        registry.close()
+
+
+def _known(gates: Sequence[str]) -> tuple[str, ...]:
+    for gate in gates:
+        if gate not in GATES:
+            raise ConfigurationError(f"there is no gate {gate!r}; there are {', '.join(GATES)}")
+    return tuple(dict.fromkeys(gates))
+
+
+def _needed_for(rules: Policy | None, gate: str) -> str:
+    needs: Mapping[str, Any] = msgspec.to_builtins(rules.gates.needs) if rules else {}
+    return ", ".join(target for target, gates in needs.items() if gate in gates)
+
+
+def _steps(advance: Any) -> Notify:
+    def notify(gate: str, finding: Finding | None) -> None:
+        advance(int(finding is not None), note=gate)
+
+    return notify
+
+
+def _tell(outcome: Outcome, page: Path, *, as_json: bool) -> None:
+    if as_json:
+        print(page.with_suffix(".json").read_text(encoding="utf-8"), end="")
+        return
+    _table([(one.gate, one.verdict, one.sentence) for one in outcome.findings])
+    subject = outcome.subject
+    said = Text(f"{subject.name}:{subject.version} ")
+    out.print(said.append(outcome.verdict, STYLES[outcome.verdict]))
+    out.print(Text(f"the report is {page}"))
+
+
+def _table(rows: Sequence[Sequence[str]], *more: str) -> None:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("gate", "verdict", "why", *more):
+        table.add_column(column, overflow="fold")
+    for gate, verdict, *rest in rows:
+        table.add_row(gate, Text(verdict, STYLES[verdict]), *map(Text, rest))
+    # A terminal folds what is too wide; in a pipe, rich would cut it off at 80 columns.
+    wide = out if out.is_terminal else Console(highlight=False, width=1000)
+    wide.print(table, soft_wrap=False)

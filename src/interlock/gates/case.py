@@ -1,0 +1,175 @@
+"""What a gate is given: the packages, the policy, the rows, and the book of looks at them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import msgspec
+
+from interlock.errors import ConfigurationError
+from interlock.evidence import catalogue, spending
+from interlock.evidence.catalogue import Metric
+from interlock.evidence.scored import Task
+from interlock.package import Package
+from interlock.policy import PARTS, Policy
+from interlock.signature.schema import Classes
+
+if TYPE_CHECKING:
+    from interlock.data.rows import Rows
+    from interlock.evidence.scored import Scored
+
+
+class Look(NamedTuple):
+    """One look at a holdout: its digest, which look of this gate it is, and the alpha it has."""
+
+    holdout: str
+    number: int
+    alpha: float
+
+
+class Book(Protocol):
+    """Where looks are counted; the registry is one."""
+
+    def spend(self, holdout: str, gate: str, key: str, alpha: float) -> int:
+        """Number of this look; the same key again has the same number."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One version before the gates, and what it is judged by.
+
+    Parameters
+    ----------
+    policy, folder
+        The policy, and the directory it lies in: `[data]` is relative to that.
+    challenger, champion
+        The packages; no champion when nothing is live yet.
+    scratch
+        An empty directory that gates may write to.
+    book
+        Counts the looks at each holdout.
+    holdout_file, staging_file
+        Files with rows that replace those parts of the policy's split.
+    """
+
+    policy: Policy
+    folder: Path
+    challenger: Package
+    champion: Package | None
+    scratch: Path
+    book: Book
+    holdout_file: Path | None = None
+    staging_file: Path | None = None
+    _scores: dict[tuple[str, str], Scored] = field(default_factory=dict, repr=False)
+
+    def holdout(self) -> Rows:
+        """Rows to judge by. Call `spend` first: whoever looks has to pay.
+
+        Raises
+        ------
+        ConfigurationError
+            When neither the policy nor the command line says where rows are.
+        LeakageError
+            When they share rows or groups with another part of the split.
+        """
+        return self._part("holdout")
+
+    def staging(self) -> Rows:
+        """Rows to replay in staging; raises as `holdout` does."""
+        return self._part("staging")
+
+    def training(self) -> Rows | None:
+        """Rows that the policy trains on, or None when it names no source of them."""
+        return self._parts["train"] if self.policy.data.source else None
+
+    def before(self) -> tuple[Rows, ...]:
+        """Every part that is not the holdout or staging, for forecasts that look back."""
+        return tuple(self._parts[name] for name in PARTS[:-2] if name in self._parts)
+
+    def score(self, package: Package, rows: Rows) -> Scored:
+        """Answers of a package to `rows`, beside the truth. Worked out once."""
+        key = package.digest, rows.digest
+        if key not in self._scores:
+            from interlock.data import score  # noqa: PLC0415 - loads pandas
+
+            self._scores[key] = score.scored(package, rows, scale=self.scale)
+        return self._scores[key]
+
+    @cached_property
+    def scale(self) -> float | None:
+        """What MASE divides by: the naive forecast's error on the training rows."""
+        from interlock.data import score  # noqa: PLC0415 - loads pandas
+
+        train = self.training()
+        return score.naive_error(train) if train is not None else None
+
+    @property
+    def task(self) -> Task:
+        """What kind of question the challenger answers."""
+        output = self.challenger.signature.output
+        return catalogue.of_task(output, event=bool(self.policy.data.event))
+
+    def metric(self, name: str = "") -> Metric:
+        """The metric called `name`, for the challenger's labels; the primary one for "".
+
+        Raises
+        ------
+        EvidenceError
+            When there is none of that name for these labels.
+        """
+        output = self.challenger.signature.output
+        hazard = bool(self.policy.data.event)
+        chosen = name or self.policy.metrics.primary
+        labels = output.labels if isinstance(output, Classes) else None
+        return catalogue.metric(chosen or catalogue.default_metric(output, event=hazard), labels)
+
+    def spend(self, gate: str, settings: Any, alpha: float, *, against: bool = False) -> Look:
+        """Pay for a look at the holdout, before anything of it is seen.
+
+        The test is recognised by the challenger, the gate's `settings` and, when it is `against`
+        the champion, by that too: the same test again is the same look and gets the same figures.
+        """
+        digest = self.holdout().digest
+        champion = self.champion.digest if against and self.champion else None
+        key = _key(self.challenger.digest, champion, settings)
+        number = self.book.spend(digest, gate, key, alpha)
+        return Look(digest, number, spending.allowance(alpha, number))
+
+    def _part(self, name: str) -> Rows:
+        if name not in self._parts:
+            raise ConfigurationError(
+                f"there are no {name} rows: set [data] source and splits.{name} in the policy,"
+                f" or name a file with --{name}"
+            )
+        return self._parts[name]
+
+    @cached_property
+    def _parts(self) -> dict[str, Rows]:
+        """Every part; a file named on the command line takes the place of the policy's."""
+        from interlock.data import leakage, parts, source  # noqa: PLC0415 - loads pandas
+
+        found = parts.read(self.policy, self.folder) if self.policy.data.source else {}
+        files = {name: file for name, file in self._files().items() if file is not None}
+        for name, file in files.items():
+            found[name] = source.read_file(file, self.policy)
+        if files:
+            leakage.check(found)
+        return found
+
+    def _files(self) -> dict[str, Path | None]:
+        data = self.policy.data
+        stated = {"holdout": data.holdout, "staging": data.staging}
+        named = {"holdout": self.holdout_file, "staging": self.staging_file}
+        for name, file in stated.items():
+            # With a source, the policy's own files are read together with it.
+            if named[name] is None and file and not data.source:
+                named[name] = self.folder / file
+        return named
+
+
+def _key(*facts: Any) -> str:
+    return hashlib.sha256(msgspec.json.encode(facts, order="sorted")).hexdigest()

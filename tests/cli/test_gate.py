@@ -1,0 +1,123 @@
+"""`interlock gate`: exit codes, tables, evidence and reports."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from interlock.cli import main
+from interlock.cli.gate import EXIT
+from interlock.policy import GATES
+from interlock.registry import Registry
+from tests.gates.conftest import Project
+from tests.gates.conftest import waves as waves  # noqa: PLC0414 - a fixture, used by its name
+
+Run = Callable[..., str]
+MORE = '[metrics]\nprimary = "accuracy"\n[gates.champion]\nmargin = 0.05\n'
+
+
+@pytest.fixture
+def project(
+    waves: Project, home: Path, tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A directory with a policy, where two versions are registered and the first is live."""
+    monkeypatch.setenv("INTERLOCK_HOME", str(home))
+    monkeypatch.setenv("INTERLOCK_ACTOR", "ann")
+    monkeypatch.chdir(tmp_path)
+    for version in ("1.0.0", "1.0.1"):
+        registry.register(waves.packages[version].path)
+    registry.set_alias("waves", "champion", "1.0.0", "first")
+    text = waves.text.replace("waves.npz", str(waves.folder / "waves.npz"))
+    (tmp_path / "interlock.toml").write_text(text + MORE)
+
+
+@pytest.fixture
+def run(project: None, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run `interlock gate …` in the project."""
+
+    def run(*arguments: str, exit_code: int = 0) -> str:
+        with pytest.raises(SystemExit) as ended:
+            main(["gate", *arguments])
+        printed = capsys.readouterr()
+        assert ended.value.code == exit_code, printed.err + printed.out
+        return printed.out or printed.err
+
+    return run
+
+
+def test_a_run_prints_records_and_reports(run: Run, registry: Registry, tmp_path: Path) -> None:
+    """One line a gate, the path of the page, and evidence about exactly this package."""
+    printed = run("run", "waves", "1.0.1", "--gate", "signature", "--gate", "champion")
+    assert [line.split()[:2] for line in printed.splitlines()[1:3]] == [
+        ["signature", "passed"],
+        ["champion", "passed"],
+    ]
+    page = tmp_path / "gates" / "waves-1.0.1" / "report.html"
+    assert str(page.relative_to(tmp_path)) in printed
+    assert page.is_file()
+    version = registry.resolve("waves:1.0.1")
+    evidence = registry.evidence("waves", version.digest)
+    assert set(evidence) == {"signature", "champion"}
+    assert evidence["champion"].champion == registry.resolve("waves").digest
+    assert list((registry._settings.home / "artifacts").rglob("gates/*/report.html"))
+    assert "champion" in run("show", "waves", "1.0.1")
+    shown = json.loads(run("show", "waves", "1.0.1", "--json"))
+    assert [one["gate"] for one in shown] == ["signature", "champion"]
+
+
+def test_the_verdict_is_the_exit_code(run: Run, tmp_path: Path) -> None:
+    """Inconclusive is 2, and what could not look is 3."""
+    policy = tmp_path / "strict.toml"
+    policy.write_text(
+        (tmp_path / "interlock.toml").read_text().replace("margin = 0.05", "margin = 0.0")
+    )
+    strict = ("run", "waves", "1.0.1", "--gate", "champion", "--policy", "strict.toml")
+    assert "inconclusive" in run(*strict, exit_code=2)
+    missing = ("--gate", "champion", "--holdout", "gone.npz")
+    assert "gone.npz" in run("run", "waves", "1.0.1", *missing, exit_code=3)
+    assert EXIT == {"passed": 0, "failed": 1, "inconclusive": 2, "error": 3}
+
+
+def test_a_tampered_file_in_the_registry_fails_integrity(
+    run: Run, home: Path, registry: Registry
+) -> None:
+    """The copy in the cache is gone, and what the registry has is another."""
+    (card,) = [
+        path
+        for path in (home / "artifacts").rglob("card.md")
+        if "1.0.1" in (path.parent / "manifest.json").read_text()
+    ]
+    card.write_text("# Another card")
+    printed = run("run", "waves", "1.0.1", "--gate", "integrity", "--gate", "floor", exit_code=1)
+    assert "card.md does not match its digest" in printed
+    assert "Not looked at" in printed
+    evidence = registry.evidence("waves", registry.resolve("waves:1.0.1").digest)
+    assert evidence["integrity"].verdict == "failed"
+
+
+def test_json_is_the_report(run: Run, tmp_path: Path) -> None:
+    """For programs that would rather read a pipe."""
+    out = ("--out", str(tmp_path / "there"), "--json")
+    document = json.loads(run("run", "waves", "1.0.1", "--gate", "signature", *out))
+    assert document["verdict"] == "passed"
+    assert json.loads((tmp_path / "there" / "report.json").read_text()) == document
+
+
+def test_what_cannot_be_asked_is_refused(run: Run, tmp_path: Path) -> None:
+    """An unknown gate, and the policy of another model."""
+    assert "there is no gate 'gold'" in run("run", "waves", "1.0.1", "--gate", "gold", exit_code=2)
+    other = (tmp_path / "interlock.toml").read_text().replace('"waves"', '"tides"')
+    (tmp_path / "other.toml").write_text(other)
+    said = run("run", "waves", "1.0.1", "--policy", "other.toml", exit_code=2)
+    assert "of the model 'tides'" in said
+
+
+def test_the_list_has_every_gate(run: Run) -> None:
+    """With what the policy needs it for."""
+    rows = json.loads(run("list", "--json"))
+    assert tuple(row["gate"] for row in rows) == GATES
+    assert rows[-1]["needed_for"] == "champion"
+    assert "no gate was run" in run("show", "waves", "1.0.0")
