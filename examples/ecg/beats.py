@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from interlock.evidence.splits import stratified
+from interlock import policy
+from interlock.data import parts
 
-FILE = Path(__file__).parent / "data" / "ecg5000.parquet"
+HERE = Path(__file__).resolve().parent
+FILE = HERE / "data" / "ecg5000.parquet"
 LABELS = ("normal", "r-on-t", "ventricular", "supraventricular", "unclassified")
-SPLITS = {"train": 0.4, "validation": 0.1, "test": 0.2, "holdout": 0.2, "staging": 0.1}
-SEED = 2024
 
 
 def load() -> tuple[NDArray[np.float32], NDArray[Any]]:
@@ -25,8 +25,6 @@ def load() -> tuple[NDArray[np.float32], NDArray[Any]]:
 
 
 def splits() -> dict[str, tuple[NDArray[np.float32], NDArray[Any]]]:
-    """Beats and labels of each split."""
-    beats, labels = load()
-    return {
-        name: (beats[rows], labels[rows]) for name, rows in stratified(labels, SPLITS, SEED).items()
-    }
+    """Beats and labels of each split, as `interlock.toml` says."""
+    found = parts.read(policy.read(HERE / "interlock.toml"), HERE)
+    return {name: (np.asarray(rows.features["beat"]), rows.truth) for name, rows in found.items()}

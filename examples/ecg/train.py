@@ -1,43 +1,96 @@
-"""Train the first heartbeat classifier, judge it, and build its package.
+"""Heartbeat classifiers: the first one, and the parameters that better ones are looked for in.
 
-Seconds of work: python examples/ecg/train.py
+`interlock train` and `interlock tune` call these functions; interlock.toml names them.
 """
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from beats import LABELS, splits
+from beats import LABELS
 from numpy.typing import NDArray
+from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
-from interlock import package, policy
-from interlock.evidence import metrics
 from interlock.signature import Classes, Signature, Tensor
 
-HERE = Path(__file__).resolve().parent
+Beats = NDArray[np.float32]
 
 
-def fit(beats: NDArray[np.float32], labels: NDArray[Any]) -> Pipeline:
-    """One hidden layer with strong weight decay: what a first model needs, and no more."""
-    network = MLPClassifier((64,), alpha=1.0, max_iter=500, random_state=0)
-    return make_pipeline(StandardScaler(), network).fit(beats, labels)
+def fit(
+    data: Any,
+    report: Any,
+    *,
+    layers: str = "64",
+    decay: float = 1.0,
+    epochs: int = 0,
+    noise: float = 0.0,
+    shift: int = 0,
+) -> Pipeline:
+    """A neural network on scaled samples.
+
+    As it is: one hidden layer with strong weight decay, fitted until it learns no more of the
+    training beats. That is what a first model needs. With `epochs` it sees every beat so many
+    times, each time a little otherwise, and reports how it does on validation.
+
+    Parameters
+    ----------
+    layers
+        Sizes of the hidden layers, as in ``128-64``.
+    decay
+        Weight decay.
+    noise, shift
+        With `epochs`: each beat gets normal noise of this deviation, and is moved by at most so
+        many samples.
+    """
+    beats, labels = data.train.features["beat"], data.train.truth
+    scaler = StandardScaler().fit(beats)
+    network = MLPClassifier(
+        [int(size) for size in layers.split("-")], alpha=decay, max_iter=500, random_state=0
+    )
+    # Matrices this small are faster on one thread.
+    with threadpool_limits(1):
+        if not epochs:
+            return make_pipeline(scaler, network.fit(scaler.transform(beats), labels))
+        random = np.random.RandomState(0)
+        for epoch in range(epochs):
+            samples = scaler.transform(_disturbed(beats, noise, shift, random))
+            network.partial_fit(samples, labels, classes=np.unique(labels))
+            if epoch % 5 == 4:
+                report(epoch, _loss(scaler, network, data.validation))
+    return make_pipeline(scaler, network)
 
 
-def judge(model: Pipeline, beats: NDArray[np.float32], labels: NDArray[Any]) -> dict[str, float]:
-    """The figures of one split."""
-    order = [model.classes_.tolist().index(label) for label in LABELS]
-    probabilities = model.predict_proba(beats)[:, order]
-    return metrics.classification(LABELS, labels, model.predict(beats), probabilities)
+def _disturbed(beats: Beats, noise: float, shift: int, random: np.random.RandomState) -> Beats:
+    """Beats as another recording might have them."""
+    moved = random.randint(-shift, shift + 1, len(beats))
+    samples = (np.arange(beats.shape[1]) - moved[:, None]).clip(0, beats.shape[1] - 1)
+    return np.take_along_axis(beats, samples, axis=1) + random.normal(0, noise, beats.shape)
 
 
-def describe(beats: NDArray[np.float32]) -> Signature:
+def _loss(scaler: StandardScaler, network: MLPClassifier, rows: Any) -> float:
+    given = network.predict_proba(scaler.transform(rows.features["beat"]))
+    return float(log_loss(rows.truth, given, labels=network.classes_))
+
+
+def space(trial: Any) -> dict[str, Any]:
+    """What a trial of `interlock tune` tries."""
+    return {
+        "layers": trial.suggest_categorical("layers", ["64", "128", "128-64"]),
+        "decay": trial.suggest_float("decay", 0.3, 10, log=True),
+        "epochs": trial.suggest_int("epochs", 40, 120, step=20),
+        "noise": trial.suggest_float("noise", 0.1, 0.5),
+        "shift": trial.suggest_int("shift", 1, 4),
+    }
+
+
+def describe(data: Any) -> Signature:
     """The range allowed is that of the training beats, widened by half its width at both ends."""
+    beats = data.train.features["beat"]
     low, high = float(beats.min()), float(beats.max())
     margin = (high - low) / 2
     beat = Tensor(
@@ -48,49 +101,3 @@ def describe(beats: NDArray[np.float32]) -> Signature:
         maximum=round(high + margin, 1),
     )
     return Signature(inputs=(beat,), output=Classes(labels=LABELS))
-
-
-def show(figures: dict[str, dict[str, float]]) -> None:
-    """Print what matters beside the baseline: accuracy alone hides the rare classes."""
-    shown = {
-        'accuracy of always "normal"': "majority_accuracy",
-        "accuracy": "accuracy",
-        "macro-F1": "f1_macro",
-        **{f"recall of {label}": f"recall_{label}" for label in LABELS},
-    }
-    print(f"{'':28}{'test':>8}{'holdout':>9}")
-    for title, figure in shown.items():
-        print(f"{title:28}{figures['test'][figure]:8.3f}{figures['holdout'][figure]:9.3f}")
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Train, judge, build."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=HERE / "dist" / "ecg-1.0.0")
-    parser.add_argument("--previous", type=Path, help="package that the new one follows")
-    chosen = parser.parse_args(arguments)
-    if chosen.out.exists():
-        parser.error(f"{chosen.out} exists already: remove it, or choose another --out")
-
-    parts = splits()
-    beats, labels = parts["train"]
-    model = fit(beats, labels)
-    figures = {name: judge(model, *part) for name, part in parts.items()}
-    show(figures)
-
-    rules = policy.read(HERE / "interlock.toml")
-    built = package.build(
-        model,
-        **rules.build_options(),
-        signature=describe(beats),
-        sample=parts["validation"][0],
-        training_data={"beat": beats, "label": labels},
-        metrics=figures,
-        previous=chosen.previous,
-        out=chosen.out,
-    )
-    print(f"\n{built.name} {built.version} is in {built.path}\n{built.digest}")
-
-
-if __name__ == "__main__":
-    main()

@@ -34,9 +34,9 @@ def run(*command: str, cwd: Path) -> str:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh project after `python train.py`."""
+    """A fresh project after `interlock train`."""
     directory = project.create("tumours", tmp_path_factory.mktemp("projects"))
-    run("train.py", cwd=directory)
+    run("-m", "interlock.cli", "train", cwd=directory)
     return directory
 
 
@@ -47,6 +47,15 @@ def test_training_builds_a_package_of_named_columns(trained: Path) -> None:
     assert built.signature.input("radius")
     assert set(built.manifest.metrics) == {"train", "validation", "test"}
     assert built.manifest.metrics["test"]["accuracy"] > 0.85
+
+
+def test_parameters_are_searched(trained: Path) -> None:
+    """`interlock tune` works as it is, too, and its package follows the first one."""
+    previous = ("--previous", "dist/tumours-1.0.0")
+    run("-m", "interlock.cli", "tune", "--trials", "3", *previous, cwd=trained)
+    built = package.verify(trained / "dist" / "tumours-1.0.1")
+    assert built.manifest.parents
+    assert (trained / "dist" / "tumours-1.0.1-study" / "history.png").is_file()
 
 
 def test_tests_of_the_project_pass(trained: Path) -> None:
@@ -113,7 +122,7 @@ def test_command_says_what_to_do_next(tmp_path: Path, monkeypatch: pytest.Monkey
     done = CliRunner().invoke(app, ["init", "tumours"])
     assert done.exit_code == 0, done.output
     assert (tmp_path / "tumours" / "interlock.toml").is_file()
-    for command in ("cd tumours", "python train.py", "--package dist/tumours-1.0.0", "pytest"):
+    for command in ("cd tumours", "interlock train", "--package dist/tumours-1.0.0", "pytest"):
         assert command in done.output
 
 

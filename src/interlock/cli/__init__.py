@@ -13,8 +13,12 @@ from interlock.errors import InterlockError, RequestError
 
 COMMANDS = {
     "init": "interlock.cli.init",
+    "policy": "interlock.cli.policy",
+    "train": "interlock.cli.train",
+    "tune": "interlock.cli.tune",
     "package": "interlock.cli.package",
     "model": "interlock.cli.model",
+    "gate": "interlock.cli.gate",
     "serve": "interlock.cli.serve",
     "demo": "interlock.cli.demo",
     "settings": "interlock.cli.settings",

@@ -52,7 +52,8 @@ def demo(
     environment = {**os.environ, "INTERLOCK_HOME": str(home)}
     package = home / "ecg-1.0.0"
     _say("1. Train on 2,000 heartbeats, judge on others, build a package", bold=True)
-    _run(["python", str(project / "train.py"), "--out", str(package)], environment)
+    policy = str(project / "interlock.toml")
+    _run(["interlock", "train", "--policy", policy, "--out", str(package)], environment)
     _say("2. Register it, and say that it is the one to serve", bold=True)
     words = ["--alias", "champion", "--reason", "first model"]
     _run(["interlock", "model", "register", str(package), *words], environment)

@@ -23,7 +23,7 @@ def init(name: Name) -> None:
     out.print(
         f"\nnow try\n"
         f"  cd {directory}\n"
-        f"  python train.py                                  # trains, builds dist/{name}-1.0.0\n"
+        f"  interlock train                                  # builds dist/{name}-1.0.0\n"
         f"  interlock serve --package dist/{name}-1.0.0\n"
         f"  python -m pytest                                 # tests the model",
         markup=False,

@@ -7,19 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import train
 from interlock import package
 from interlock.engine import Session
 from interlock.errors import MissingFieldError
 from interlock.signature.answers import reader
 from interlock.signature.records import Decoder
+from interlock.train.fitted import fit
+from interlock.train.job import Job
+from interlock.train.packaging import build
 
-RECORD = json.loads(Path(__file__).with_name("record.json").read_text())
+HERE = Path(__file__).parent
+RECORD = json.loads((HERE / "record.json").read_text())
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> package.Package:
-    return train.main(out=tmp_path_factory.mktemp("dist") / "model")
+    job = Job.read(HERE / "interlock.toml")
+    return build(job, fit(job, {}), out=tmp_path_factory.mktemp("dist") / "model")
 
 
 def answer(built: package.Package, record: dict[str, Any]) -> dict[str, Any]:

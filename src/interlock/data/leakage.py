@@ -1,0 +1,90 @@
+"""Whether rows that judge a model were there when it learned."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from interlock.data.rows import Array, Features, Rows
+from interlock.errors import LeakageError
+
+_FEW = 3
+"""Pairs that a message names."""
+
+
+def check(parts: Mapping[str, Rows]) -> None:
+    """Refuse parts that share a row (the same features), or a group.
+
+    Raises
+    ------
+    LeakageError
+        Names the two parts and the rows, by their numbers in the source, or the groups.
+    """
+    keys = {name: _keys(rows.features) for name, rows in parts.items()}
+    for one, other in combinations(parts, 2):
+        _refuse_groups(one, other, parts)
+        _refuse_rows(one, other, parts, keys)
+
+
+def _refuse_rows(
+    one: str, other: str, parts: Mapping[str, Rows], keys: Mapping[str, Array]
+) -> None:
+    first = dict(zip(keys[one].tolist(), parts[one].index.tolist(), strict=True))
+    twins = [
+        (first[key], row)
+        for key, row in zip(keys[other].tolist(), parts[other].index.tolist(), strict=True)
+        if key in first
+    ]
+    if twins:
+        named = _listed([f"row {a} of {one} is row {b} of {other}" for a, b in twins])
+        raise LeakageError(
+            f"{len(twins)} rows of {other} have the same features as rows of {one}: {named}."
+            " Drop the duplicates, or give rows that belong together a group and split by it."
+        )
+
+
+def _refuse_groups(one: str, other: str, parts: Mapping[str, Rows]) -> None:
+    groups = [parts[name].group for name in (one, other)]
+    if groups[0] is None or groups[1] is None:
+        return
+    shared = sorted(set(groups[0].tolist()) & set(groups[1].tolist()), key=str)
+    if shared:
+        named = _listed([repr(group) for group in shared])
+        raise LeakageError(
+            f"{len(shared)} groups are in {one} and in {other}: {named}."
+            ' Split by group: splits.by = "group".'
+        )
+
+
+def _keys(features: Features) -> Array:
+    """One number or digest a row, equal for equal features whatever their dtype."""
+    if isinstance(features, pd.DataFrame):
+        plain = pd.DataFrame({name: _plain(features[name]) for name in features})
+        return np.asarray(pd.util.hash_pandas_object(plain, index=False))
+    return np.array([_digest(row) for row in _records(features)], object)
+
+
+def _records(features: Mapping[str, Array]) -> Iterator[list[bytes]]:
+    arrays = [np.ascontiguousarray(features[name], np.float64) for name in sorted(features)]
+    for row in zip(*arrays, strict=True):
+        yield [part.tobytes() for part in row]
+
+
+def _digest(row: list[bytes]) -> bytes:
+    return hashlib.blake2b(b"".join(row), digest_size=16).digest()
+
+
+def _plain(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Numbers as float64, all else as text: files differ in what they make of a column."""
+    if pd.api.types.is_numeric_dtype(values):
+        return values.astype("float64")
+    return values.astype("string").fillna("").astype(object)
+
+
+def _listed(words: list[str]) -> str:
+    return ", ".join(words[:_FEW]) + (f" and {len(words) - _FEW} more" if len(words) > _FEW else "")
