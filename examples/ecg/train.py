@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 from beats import LABELS
 from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.ensemble import ExtraTreesClassifier, VotingClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import LabelEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from interlock.signature import Classes, Signature, Tensor
@@ -25,44 +28,84 @@ def fit(
     data: Any,
     report: Any,
     *,
-    layers: str = "64",
-    decay: float = 1.0,
+    share: float = 1.0,
+    penalty: float = 1.0,
     epochs: int = 0,
-    noise: float = 0.0,
-    shift: int = 0,
-) -> Pipeline:
-    """A neural network on scaled samples.
-
-    As it is: one hidden layer with strong weight decay, fitted until it learns no more of the
-    training beats. That is what a first model needs. With `epochs` it sees every beat so many
-    times, each time a little otherwise, and reports how it does on validation.
+    **parameters: Any,
+) -> ClassifierMixin:
+    """A linear model on scaled samples, which is what a first model needs; or what tuning found.
 
     Parameters
     ----------
-    layers
-        Sizes of the hidden layers, as in ``128-64``.
-    decay
-        Weight decay.
-    noise, shift
-        With `epochs`: each beat gets normal noise of this deviation, and is moved by at most so
-        many samples.
+    share
+        The part of the training beats to learn from: what would fewer beats have given?
+    penalty
+        Of large weights in the linear model.
+    epochs
+        With any, a neural network and trees answer together, and this is how often the network
+        sees every beat; `parameters` are those of `network` and `trees`.
     """
     beats, labels = data.train.features["beat"], data.train.truth
-    scaler = StandardScaler().fit(beats)
-    network = MLPClassifier(
-        [int(size) for size in layers.split("-")], alpha=decay, max_iter=500, random_state=0
-    )
+    if share < 1:
+        kept = np.random.RandomState(0).permutation(len(beats))[: round(share * len(beats))]
+        beats, labels = beats[kept], labels[kept]
     # Matrices this small are faster on one thread.
     with threadpool_limits(1):
         if not epochs:
-            return make_pipeline(scaler, network.fit(scaler.transform(beats), labels))
-        random = np.random.RandomState(0)
-        for epoch in range(epochs):
-            samples = scaler.transform(_disturbed(beats, noise, shift, random))
-            network.partial_fit(samples, labels, classes=np.unique(labels))
-            if epoch % 5 == 4:
-                report(epoch, _loss(scaler, network, data.validation))
-    return make_pipeline(scaler, network)
+            linear = LogisticRegression(C=1 / penalty, max_iter=2000)
+            return make_pipeline(StandardScaler(), linear).fit(beats, labels)
+        return together(beats, labels, data.validation, report, epochs=epochs, **parameters)
+
+
+def together(
+    beats: Beats,
+    labels: NDArray[Any],
+    validation: Any,
+    report: Any,
+    *,
+    trees: int,
+    weight: float,
+    **parameters: Any,
+) -> VotingClassifier:
+    """A network and trees whose probabilities are averaged; the network's count by `weight`."""
+    learned = network(beats, labels, validation, report, **parameters)
+    forest = ExtraTreesClassifier(trees, random_state=0).fit(beats, labels)
+    members = [("network", learned), ("trees", forest)]
+    weights = np.array([weight, 1 - weight])
+    both = VotingClassifier(members, voting="soft", weights=weights, flatten_transform=False)
+    # Fitted already: the network learned from disturbed beats, the trees from those as they are.
+    both.estimators_, both.classes_ = [learned, forest], forest.classes_
+    both.le_ = LabelEncoder().fit(labels)
+    return both
+
+
+def network(
+    beats: Beats,
+    labels: NDArray[Any],
+    validation: Any,
+    report: Any,
+    *,
+    epochs: int,
+    layers: str,
+    decay: float,
+    noise: float,
+    shift: int,
+) -> Pipeline:
+    """A neural network that sees every beat `epochs` times, each time a little otherwise.
+
+    Reports how it does on validation. `layers` are the sizes of hidden layers, as in ``128-64``,
+    `decay` is of weights. Each beat gets normal noise of the deviation `noise`, and is moved by at
+    most `shift` samples.
+    """
+    scaler = StandardScaler().fit(beats)
+    learner = MLPClassifier([int(size) for size in layers.split("-")], alpha=decay, random_state=0)
+    random = np.random.RandomState(0)
+    for epoch in range(epochs):
+        samples = scaler.transform(_disturbed(beats, noise, shift, random))
+        learner.partial_fit(samples, labels, classes=np.unique(labels))
+        if epoch % 5 == 4:
+            report(epoch, _loss(scaler, learner, validation))
+    return make_pipeline(scaler, learner)
 
 
 def _disturbed(beats: Beats, noise: float, shift: int, random: np.random.RandomState) -> Beats:
@@ -72,9 +115,9 @@ def _disturbed(beats: Beats, noise: float, shift: int, random: np.random.RandomS
     return np.take_along_axis(beats, samples, axis=1) + random.normal(0, noise, beats.shape)
 
 
-def _loss(scaler: StandardScaler, network: MLPClassifier, rows: Any) -> float:
-    given = network.predict_proba(scaler.transform(rows.features["beat"]))
-    return float(log_loss(rows.truth, given, labels=network.classes_))
+def _loss(scaler: StandardScaler, learner: MLPClassifier, rows: Any) -> float:
+    given = learner.predict_proba(scaler.transform(rows.features["beat"]))
+    return float(log_loss(rows.truth, given, labels=learner.classes_))
 
 
 def space(trial: Any) -> dict[str, Any]:
@@ -85,6 +128,8 @@ def space(trial: Any) -> dict[str, Any]:
         "epochs": trial.suggest_int("epochs", 40, 120, step=20),
         "noise": trial.suggest_float("noise", 0.1, 0.5),
         "shift": trial.suggest_int("shift", 1, 4),
+        "trees": trial.suggest_int("trees", 50, 200, step=50),
+        "weight": trial.suggest_float("weight", 0.3, 0.8),
     }
 
 

@@ -67,6 +67,15 @@ def test_a_clearly_worse_challenger_fails_by_its_upper_limit() -> None:
     assert f"at most {found.high:+.3f} with 95% confidence; margin 0.02: failed" in found.sentence
 
 
+def test_a_limit_just_beyond_the_margin_does_not_read_as_on_it() -> None:
+    """A verdict that hangs by a thread shows the thread."""
+    low = better(margin=0.0).low
+    assert low is not None
+    close = better(margin=-(low - 0.00002))
+    assert close.verdict == "passed"
+    assert f"at least {low:+.5f} with" in close.sentence
+
+
 def test_a_margin_below_zero_asks_for_more_than_better() -> None:
     """Superiority by 5 points is another question than superiority by 20."""
     assert better(margin=-0.05).verdict == "passed"

@@ -74,8 +74,8 @@ def train(
 def parameter(text: str) -> tuple[str, Any]:
     """Name and value of ``name=value``: a number, true, false or a list as in TOML, else a word.
 
-    >>> parameter("depth=3"), parameter("kernel=rbf")
-    (('depth', 3), ('kernel', 'rbf'))
+    >>> parameter("depth=3"), parameter("rate=.1"), parameter("kernel=rbf")
+    (('depth', 3), ('rate', 0.1), ('kernel', 'rbf'))
     """
     name, equals, value = text.partition("=")
     if not equals or not name:
@@ -83,7 +83,15 @@ def parameter(text: str) -> tuple[str, Any]:
     try:
         return name, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
-        return name, value
+        return name, _number(value)
+
+
+def _number(text: str) -> float | str:
+    """`text` as people write numbers and TOML does not, such as ``.1``; other words as they are."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def show(trained: Trained, *, registered: bool, as_json: bool, **more: Any) -> None:

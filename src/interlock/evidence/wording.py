@@ -22,7 +22,7 @@ def comparison(
     if found.span is None:
         return f"{metric.name}: {found.trouble}: {verdict}"
     low, high = found.span[:2]
-    places = decimals(metric, high - low)
+    places = decimals(metric, high - low, _decisive(low, high, -margin, verdict, less=False))
     figures = f"challenger {found.challenger:.{places}f}, champion {found.champion:.{places}f}"
     signed = [f"{value:+.{places}f}" for value in (low, found.estimate, high)]
     span = _span(signed[0], signed[2], alpha, verdict, less=False)
@@ -47,21 +47,25 @@ def bound(
     if ends is None:
         return f"{metric.name}: {found.trouble}: {verdict}"
     low, high = ends
-    places = decimals(metric, high - low)
     less = metric.better == "lower"
+    places = decimals(metric, high - low, _decisive(low, high, limit, verdict, less=less))
     span = _span(f"{low:.{places}f}", f"{high:.{places}f}", alpha, verdict, less=less)
     asked = f"at {'most' if less else 'least'} {limit:g} asked"
     why = _why(found, verdict, more_rows)
     return f"{metric.name} {found.challenger:.{places}f}, {span}; {asked}: {verdict}{why}"
 
 
-def decimals(metric: Metric, width: float) -> int:
+def decimals(metric: Metric, width: float, decisive: float = 0.0) -> int:
     """Places after the point that show an interval's width with two digits.
 
     From 0 to 6; at least 3 where the metric has a range, because such figures are often shares.
+    `decisive` is how far the limit that decided is from its line: that must not read as nothing.
     """
     least = 0 if metric.range is None else 3
-    return min(6, max(least, 1 - math.floor(math.log10(width)))) if width > 0 else 6
+    shown = max(least, 1 - math.floor(math.log10(width))) if width > 0 else 6
+    if decisive:
+        shown = max(shown, -math.floor(math.log10(abs(decisive))))
+    return min(6, shown)
 
 
 def confidence(alpha: float) -> str:
@@ -71,6 +75,13 @@ def confidence(alpha: float) -> str:
     ('95%', '99.24%')
     """
     return f"{round(100 * (1 - alpha), 3):g}%"
+
+
+def _decisive(low: float, high: float, line: float, verdict: Verdict, *, less: bool) -> float:
+    """How far the limit that decided is from the `line`; 0 when none did."""
+    if verdict == "inconclusive":
+        return 0.0
+    return (low if (verdict == "passed") != less else high) - line
 
 
 def _span(low: str, high: str, alpha: float, verdict: Verdict, *, less: bool) -> str:

@@ -58,7 +58,7 @@ class Contest:
                 champion.take(rows),
                 margin=margin,
                 alpha=alpha,
-                strata=strata(challenger, rows),
+                strata=strata(metric, challenger, rows),
                 groups=None if group is None else group[rows],
                 resamples=self.resamples,
             )
@@ -78,7 +78,7 @@ class Contest:
                 scored,
                 limit=limit,
                 alpha=alpha,
-                strata=strata(scored, np.arange(len(scored))),
+                strata=strata(metric, scored, np.arange(len(scored))),
                 groups=self.rows.group,
                 resamples=self.resamples,
             )
@@ -90,9 +90,14 @@ class Contest:
         return surer if surer.verdict == "failed" else _doubtful(found, among)
 
 
-def strata(scored: Scored, rows: Array) -> Array | None:
-    """The class of each row, where there are classes: resampling keeps their numbers."""
-    return scored.codes[rows] if scored.labels is not None else None
+def strata(metric: Metric, scored: Scored, rows: Array) -> Array | None:
+    """The class of each row, for metrics by class: resampling keeps their numbers.
+
+    A mean over rows needs none, and a worst case added to every class would make its limits wider
+    than they have to be.
+    """
+    by_class = scored.labels is not None and metric.rows is None
+    return scored.codes[rows] if by_class else None
 
 
 def allowed(metric: Metric, amount: float, figure: float) -> float:
