@@ -1,4 +1,4 @@
-"""The demonstration's server: its own, and gone when it says so."""
+"""The demonstration's processes: its own, and gone when it says so."""
 
 from __future__ import annotations
 
@@ -15,38 +15,56 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
-import numpy as np
 import pytest
+
+from interlock.cli.demo import _Processes
+
+POLICY = """
+[model]
+name = "ecg"
+[data]
+source = "train:load"
+[train]
+fit = "train:fit"
+[metrics]
+primary = "accuracy"
+"""
+TRAIN = """
+import os, time
+from pathlib import Path
+import numpy as np
+import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
-from interlock import package
+HERE = Path(__file__).parent
 
-TRAIN = """
-import shutil, sys, time
+def load():
+    x, y = np.random.default_rng(0).normal(size=(2, 400))
+    return pd.DataFrame({"x": x, "y": y, "label": np.where(x > 0, "up", "down")})
+
+def fit(data):
+    (HERE / "training").write_text(str(os.getpid()))
+    while (HERE / "wait").exists():
+        time.sleep(0.01)
+    return LogisticRegression().fit(data.train.features, data.train.truth)
+"""
+# Asks nothing, but says that it is about to, and waits where it is told to.
+HOLDOUT = """
+import os, time
 from pathlib import Path
 here = Path(__file__).parent
-(here / "training").touch()
+(here / "asking").write_text(str(os.getpid()))
 while (here / "wait").exists():
     time.sleep(0.01)
-shutil.copytree(here / "package", sys.argv[2])
 """
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A package of a model that is called as the example's is."""
-    rows = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
-    model = LogisticRegression().fit(rows, rows[:, 0] > 0)
-    out = tmp_path_factory.mktemp("built") / "ecg"
-    return package.build(model, name="ecg", sample=rows, tensor="beat", out=out).path
-
-
 @pytest.fixture
-def project(built: Path, tmp_path: Path) -> Path:
+def project(tmp_path: Path) -> Path:
     """A project that trains at once, and has nothing to ask."""
-    (tmp_path / "package").symlink_to(built)
+    (tmp_path / "interlock.toml").write_text(POLICY)
     (tmp_path / "train.py").write_text(TRAIN)
-    (tmp_path / "holdout.py").write_text("")
+    (tmp_path / "holdout.py").write_text(HOLDOUT)
     return tmp_path
 
 
@@ -74,6 +92,23 @@ def listening(port: int) -> bool:
         return caller.connect_ex(("127.0.0.1", port)) == 0
 
 
+def alive(pid: int) -> bool:
+    return Path("/proc", str(pid)).exists()
+
+
+def workers(port: int) -> list[int]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as response:
+        return [worker["pid"] for worker in json.load(response)["workers"]]
+
+
+def written(file: Path, process: subprocess.Popen[str]) -> int:
+    """The number in `file`, once a process of the demonstration has written it."""
+    while not (file.is_file() and file.read_text()):
+        assert process.poll() is None, process.stdout and process.stdout.read()
+        time.sleep(0.02)
+    return int(file.read_text())
+
+
 def test_a_kept_server_answers_until_it_is_told_to_end(project: Path, port: int) -> None:
     """SIGTERM, as Ctrl-C does, ends the demonstration and every process that it started."""
     with start(project, port, "--keep") as process:
@@ -84,15 +119,97 @@ def test_a_kept_server_answers_until_it_is_told_to_end(project: Path, port: int)
             if "Ctrl-C ends the server" in line:
                 break
         assert process.poll() is None, said
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as response:
-            workers = [worker["pid"] for worker in json.load(response)["workers"]]
-        assert workers
+        serving = workers(port)
+        assert serving
         process.send_signal(signal.SIGTERM)
         # All that were started have the other end of this pipe: it ends when the last one does.
         process.stdout.read()
         assert process.wait(20) == 0
-    assert not any(Path("/proc", str(pid)).exists() for pid in workers)
+    assert not any(map(alive, serving))
     assert not listening(port)
+
+
+@pytest.mark.parametrize("call", [signal.SIGHUP, signal.SIGTERM])
+def test_a_signal_while_it_trains_ends_the_training(
+    project: Path, port: int, call: signal.Signals
+) -> None:
+    """The terminal is closed, or somebody wants it ended: nothing trains on."""
+    (project / "wait").touch()
+    with start(project, port) as process:
+        training = written(project / "training", process)
+        process.send_signal(call)
+        assert process.stdout is not None
+        process.stdout.read()
+        assert process.wait(20) == 128 + call
+    assert not alive(training)
+
+
+def test_a_signal_while_it_asks_ends_the_server_too(project: Path, port: int) -> None:
+    """The step and the server, with its workers, are gone when the demonstration is."""
+    (project / "wait").touch()
+    with start(project, port) as process:
+        written(project / "training", process)
+        (project / "wait").unlink()
+        while not (project / "home" / "demo" / "run").is_dir():
+            assert process.poll() is None
+            time.sleep(0.02)
+        (project / "wait").touch()
+        asking = written(project / "asking", process)
+        serving = workers(port)
+        process.send_signal(signal.SIGHUP)
+        assert process.stdout is not None
+        process.stdout.read()
+        assert process.wait(20) == 128 + signal.SIGHUP
+    assert not any(map(alive, [asking, *serving]))
+    assert not listening(port)
+
+
+STUBBORN = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+os.fork()
+os.write(1, b"started\\n")
+time.sleep(20)
+"""
+
+
+def test_a_process_that_will_not_end_is_killed_with_its_children(tmp_path: Path) -> None:
+    """After so much patience, whatever is left of its session is gone."""
+    (tmp_path / "stubborn.py").write_text(STUBBORN)
+    with _Processes(dict(os.environ), 0.2) as processes:
+        process = processes.start(["python", str(tmp_path / "stubborn.py")], subprocess.PIPE)
+        assert process.stdout is not None
+        assert [process.stdout.readline() for _ in range(2)] == ["started\n"] * 2
+    # Both have the other end of this pipe.
+    told = time.monotonic()
+    assert process.stdout.read() == ""
+    assert time.monotonic() - told < 10
+    process.stdout.close()
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_a_signal_at_the_start_of_a_process_waits_for_it(tmp_path: Path) -> None:
+    """Between a process and its place on the list nothing is raised, so none is forgotten."""
+    (tmp_path / "sleep.py").write_text("import time; time.sleep(60)")
+    kept = signal.getsignal(signal.SIGTERM)
+    heard: list[int] = []
+
+    def begin() -> None:
+        with processes:
+            processes._starting = True
+            os.kill(os.getpid(), signal.SIGTERM)
+            heard.append(processes._told)
+            processes.start(["python", str(tmp_path / "sleep.py")], None)
+
+    processes = _Processes(dict(os.environ), 5)
+    with pytest.raises(SystemExit) as ended:
+        begin()
+    assert heard == [signal.SIGTERM]
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert processes._running == []
+    assert signal.getsignal(signal.SIGTERM) is kept
+    running = [file.read_bytes() for file in Path("/proc").glob("[0-9]*/cmdline") if file.exists()]
+    assert not any(str(tmp_path).encode() in command for command in running)
 
 
 def test_a_port_that_is_taken_is_refused_before_anything_is_done(project: Path) -> None:

@@ -168,6 +168,34 @@ def test_build_names_rows_that_are_not_there(
     assert not (tmp_path / "made").exists()
 
 
+@pytest.mark.parametrize("content", ["null", "3", '["a", "b"]'])
+def test_build_names_rows_that_are_none(
+    run: Run, project: Path, tmp_path: Path, content: str
+) -> None:
+    """JSON that is no table: code 2 and one line."""
+    (tmp_path / "rows.json").write_text(content)
+    code, _, err = run(*build(project, tmp_path / "made", "--sample", tmp_path / "rows.json"))
+    assert code == 2
+    assert "rows.json cannot be read: expected a list of records" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("place", ["/proc/nowhere/made", "/dev/null/made"])
+def test_build_names_a_place_that_cannot_be_made(run: Run, project: Path, place: str) -> None:
+    """Code 2 and one line, before anything is built."""
+    code, _, err = run(*build(project, Path(place)))
+    assert code == 2
+    assert f"interlock: {place} cannot be made: " in err
+    assert "Traceback" not in err
+
+
+def test_keygen_names_a_place_that_cannot_be_written(run: Run) -> None:
+    """Code 2 and one line."""
+    code, _, err = run("keygen", "/proc/nowhere/key")
+    assert code == 2
+    assert err == ("interlock: /proc/nowhere/key cannot be written: No such file or directory\n")
+
+
 def test_show_prints_the_essentials(run: Run, built: Path) -> None:
     """Inputs, answer, metrics and origin, readable and as JSON."""
     code, out, _ = run("show", built)

@@ -58,3 +58,22 @@ def test_a_terminal_has_a_bar_while_packages_are_checked(
     assert b"fetch and check" in seen
     assert b"0/1" in seen
     assert b"fetching and checking packages" not in seen
+
+
+@pytest.mark.parametrize("home", ["/proc/nowhere", "file"])
+def test_a_home_that_cannot_be_written_is_named(
+    make_package: MakePackage, environment: dict[str, str], tmp_path: Path, home: str
+) -> None:
+    """Code 2 and one line, with the setting in it."""
+    (tmp_path / "file").touch()
+    done = subprocess.run(
+        command(make_package()),
+        env={**environment, "INTERLOCK_HOME": str(tmp_path / home)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"interlock: INTERLOCK_HOME={tmp_path / home}: " in done.stderr
+    assert "Traceback" not in done.stderr

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -186,6 +187,14 @@ def test_names_that_cannot_be_addresses_are_refused(
         ({"sample": np.zeros((0, 32), np.float32)}, "sample has no rows"),
         ({"sample": {"input": np.zeros((0, 32), np.float32)}}, "sample has no rows"),
         ({"sample": {}}, "sample has no rows"),
+        ({"sample": None}, "the sample is None without rows"),
+        ({"sample": np.float32(3)}, "the sample is a float32 without rows"),
+        ({"sample": {"input": 3.0}}, "the sample is a dict without rows"),
+        ({"sample": "rows.csv"}, "'rows.csv' is no sample"),
+        ({"sample": ["a", "b"]}, "cannot be a tensor"),
+        ({"sample": pd.DataFrame(np.zeros((9, 32)))}, "column 0 of the sample has no string"),
+        ({"sample": pd.DataFrame(np.zeros((9, 2)), columns=["a", "a"])}, "2 columns called 'a'"),
+        ({"training_data": 3}, "data input: array\\(3\\) is one value"),
         ({"labels": ["a", "b"], "output": Value()}, "an output or labels, not both"),
         ({"metrics": {"test": {"loss": float("nan")}}}, r"metric test\.loss is nan"),
         ({"version": "1.0.0", "bump": "major"}, "not both"),
@@ -199,6 +208,43 @@ def test_arguments_that_cannot_be_used_are_named(
     with pytest.raises(InterlockError, match=match):
         build(classifier.model, name="beat", out=tmp_path / "beat", **given)
     assert not (tmp_path / "beat").exists()
+
+
+@pytest.mark.parametrize("folder", ["/proc/nowhere", "file", "file/deeper", "x" * 256])
+def test_a_place_that_cannot_be_written_is_named_first(
+    classifier: Trained, tmp_path: Path, folder: str
+) -> None:
+    """Nobody waits for a build that has nowhere to go; nothing is made on the way."""
+    (tmp_path / "file").touch()
+    told: list[str] = []
+    with pytest.raises(ConfigurationError, match=r"beat cannot be made: "):
+        build(
+            classifier.model,
+            name="beat",
+            sample=classifier.rows,
+            out=tmp_path / folder / "beat",
+            notify=told.append,
+        )
+    assert told == []
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_place_that_goes_away_is_named(classifier: Trained, tmp_path: Path) -> None:
+    """What the system refuses while the package is written is told in words, too."""
+
+    def spoil(step: str) -> None:
+        if step == STEPS[-1]:
+            (tmp_path / "dist").write_text("somebody else's")
+
+    with pytest.raises(PackageError, match="beat cannot be written: "):
+        build(
+            classifier.model,
+            name="beat",
+            sample=classifier.rows,
+            out=tmp_path / "dist" / "beat",
+            notify=spoil,
+        )
+    assert (tmp_path / "dist").read_text() == "somebody else's"
 
 
 def test_a_pickle_needs_trust(regressor: Trained, tmp_path: Path) -> None:
@@ -310,8 +356,8 @@ def test_a_frame_of_numbers_can_be_one_tensor(tmp_path: Path) -> None:
     assert built.signature.inputs == (Tensor(name="row", shape=(2,)),)
 
 
-def test_labels_name_the_classes_of_a_network(tmp_path: Path) -> None:
-    """An ONNX file that knows only positions gets its labels from the caller."""
+def network() -> onnx.ModelProto:
+    """A network of three numbers that puts out two logits."""
     helper = onnx.helper
     weights = onnx.numpy_helper.from_array(np.eye(3, 2, dtype=np.float32), "w")
     graph = helper.make_graph(
@@ -321,8 +367,12 @@ def test_labels_name_the_classes_of_a_network(tmp_path: Path) -> None:
         [helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["n", 2])],
         [weights],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.save(model, tmp_path / "network.onnx")
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def test_labels_name_the_classes_of_a_network(tmp_path: Path) -> None:
+    """An ONNX file that knows only positions gets its labels from the caller."""
+    onnx.save(network(), tmp_path / "network.onnx")
     rows = np.random.default_rng(1).normal(size=(30, 3)).astype(np.float32)
     built = build(
         tmp_path / "network.onnx",
@@ -334,3 +384,32 @@ def test_labels_name_the_classes_of_a_network(tmp_path: Path) -> None:
         out=tmp_path / "package",
     )
     assert {answer["label"] for answer in built.golden().answers} == {"no", "yes"}
+
+
+@pytest.mark.parametrize(
+    ("activation", "match"),
+    [
+        (
+            None,
+            r"answer to row 0, .* is no probabilities(?s:.*)give activation softmax, or sigmoid",
+        ),
+        ("sigmoid", r"several labels can hold at once, the output is a Vector, not Classes"),
+        ("tanh", r"activation='tanh' is not known; give softmax or sigmoid, or none"),
+    ],
+)
+def test_logits_are_not_packaged_as_probabilities(
+    tmp_path: Path, activation: Any, match: str
+) -> None:
+    """What is not between 0 and 1, or does not add up to 1, would be told as confidence."""
+    rows = np.random.default_rng(1).normal(size=(30, 3)).astype(np.float32)
+    with pytest.raises(ConversionError, match=match):
+        build(
+            network(),
+            name="network",
+            sample=rows,
+            labels=("no", "yes"),
+            activation=activation,
+            tensor="x",
+            out=tmp_path / "package",
+        )
+    assert not (tmp_path / "package").exists()

@@ -89,6 +89,13 @@ def test_columns_of_different_length_are_no_table() -> None:
         fingerprint.data({"a": np.zeros(3), "b": np.zeros(4)})
 
 
+@pytest.mark.parametrize("table", [3, "rows.csv", {"a": 3}, [[1], [2, 3]]])
+def test_what_has_no_rows_is_no_table(table: Any) -> None:
+    """A single value, or lists that make no array, are refused by the name of the column."""
+    with pytest.raises(ConfigurationError, match=r"^data (input|a): "):
+        fingerprint.data(table)
+
+
 def test_outside_a_work_tree_there_is_no_code_version(tmp_path: Path) -> None:
     """None, and no error."""
     assert fingerprint.code(tmp_path) is None

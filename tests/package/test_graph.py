@@ -19,7 +19,7 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 from interlock.errors import ConversionError
 from interlock.package import parity
 from interlock.package.convert import Converted, convert, infer_output
-from interlock.package.graph import Draft, architecture, check_domains, checked
+from interlock.package.graph import Draft, architecture, checked, standard
 from interlock.signature.infer import infer_inputs
 from interlock.signature.schema import Classes, Number, Signature, Tensor, Text, Value, Vector
 
@@ -50,11 +50,8 @@ def dims(info: onnx.ValueInfoProto) -> list[Any]:
 def test_inputs_and_outputs_follow_the_contract() -> None:
     """Tensors have a row axis and their shape, columns only the rows; so have outputs."""
     fields = Tensor(name="a", shape=(2, 3), dtype="int32"), Tensor(name="b", shape=())
-    draft = Draft()
-    graph = draft.finish(
-        Signature(inputs=fields, output=Vector(steps=("x", "y"))),
-        {"values": draft.reshape(draft.cast("b", "float32"), -1, 2)},
-    ).graph
+    draft = Draft(Signature(inputs=fields, output=Vector(steps=("x", "y"))))
+    graph = draft.finish({"values": draft.reshape(draft.cast("b", "float32"), -1, 2)}).graph
     assert [(info.name, dims(info)) for info in graph.input] == [
         ("a", ["rows", 2, 3]),
         ("b", ["rows"]),
@@ -66,11 +63,10 @@ def test_inputs_and_outputs_follow_the_contract() -> None:
 @pytest.mark.parametrize(("labels", "element"), [(("a", "b"), 8), ((0, 1), 7)])
 def test_label_is_a_string_or_an_integer(labels: tuple[Any, ...], element: int) -> None:
     """The type of the label output is that of the labels."""
-    draft = Draft()
+    draft = Draft(Signature(inputs=(Number(name="x"),), output=Classes(labels=labels)))
     label = draft.add("Gather", draft.constant(np.array(labels)), draft.cast("x", "int64"))
     chances = draft.add("Concat", *[draft.reshape("x", -1, 1)] * 2, axis=1)
-    signature = Signature(inputs=(Number(name="x"),), output=Classes(labels=labels))
-    model = draft.finish(signature, {"label": label, "probabilities": chances})
+    model = draft.finish({"label": label, "probabilities": chances})
     assert model.graph.output[0].type.tensor_type.elem_type == element
     got = parity.answers(model, {"x": np.array([0, 1], np.float32)})
     assert got["label"].tolist() == list(labels)
@@ -78,10 +74,9 @@ def test_label_is_a_string_or_an_integer(labels: tuple[Any, ...], element: int) 
 
 def test_string_column_passes_through() -> None:
     """Text is a string tensor of rank one."""
-    draft = Draft()
+    draft = Draft(Signature(inputs=(Text(name="note"),), output=Value()))
     hot = draft.add("OneHotEncoder", "note", domain="ai.onnx.ml", cats_strings=["x"], zeros=1)
-    signature = Signature(inputs=(Text(name="note"),), output=Value())
-    model = draft.finish(signature, {"value": draft.reshape(hot, -1)})
+    model = draft.finish({"value": draft.reshape(hot, -1)})
     assert parity.answers(model, {"note": np.array(["x", ""], object)})["value"].tolist() == [1, 0]
 
 
@@ -103,11 +98,10 @@ def test_embedding_twice_keeps_names_apart() -> None:
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n"])],
     )
     part = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
-    draft = Draft()
+    draft = Draft(Signature(inputs=(Number(name="x"),), output=Value()))
     once = draft.embed(part, {"x": "x"})["y"]
     twice = draft.embed(part, {"x": once})["y"]
-    signature = Signature(inputs=(Number(name="x"),), output=Value())
-    model = draft.finish(signature, {"value": twice})
+    model = draft.finish({"value": twice})
     assert parity.answers(model, {"x": np.array([3], np.float32)})["value"].tolist() == [3]
 
 
@@ -178,14 +172,49 @@ def test_bodies_find_the_same_tensors_after_embedding(
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
     feed = {"x": np.array([1, 2], np.float32)}
     assert parity.answers(model, feed)[result].tolist() == expected
-    draft = Draft()
-    value = draft.embed(model, {"x": "x"})[result]
-    signature = Signature(inputs=(Number(name="x"),), output=Value())
-    embedded = draft.finish(signature, {"value": value})
+    draft = Draft(Signature(inputs=(Number(name="x"),), output=Value()))
+    embedded = draft.finish({"value": draft.embed(model, {"x": "x"})[result]})
     assert parity.answers(embedded, feed)["value"].tolist() == expected
     negative = {"x": -feed["x"]}
     before, after = parity.answers(model, negative), parity.answers(embedded, negative)
     assert after["value"].tolist() == before[result].tolist()
+
+
+NAMES = ("constant1", "constant2", "reshape2", "part1/x", "part3/y", "part1", "neg4", "values", "é")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_of_an_input_is_its_own(name: str) -> None:
+    """Names inside step aside for those of the signature."""
+    graph = helper.make_graph(
+        [helper.make_node("Neg", ["x"], ["y"])], "negative", [floats("x", "n")], [floats("y", "n")]
+    )
+    part = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
+    draft = Draft(Signature(inputs=(Number(name=name), Number(name="other")), output=Value()))
+    flat = draft.reshape(draft.embed(part, {"x": name})["y"], -1)
+    again = draft.embed(part, {"x": draft.add("Neg", flat)})["y"]
+    model = draft.finish({"value": draft.reshape(again, -1)})
+    feed = {name: np.array([3, 4], np.float32), "other": np.zeros(2, np.float32)}
+    assert parity.answers(model, feed)["value"].tolist() == [-3, -4]
+
+
+@pytest.mark.parametrize(
+    ("names", "output", "match"),
+    [
+        (["label"], Classes(labels=(0, 1)), "^label cannot be the name of an input"),
+        (
+            ["x", "probabilities", "label"],
+            Classes(labels=(0, 1)),
+            "^label and probabilities cannot",
+        ),
+        (["value"], Value(), "rename it, or leave it out"),
+    ],
+)
+def test_inputs_called_as_outputs_are_refused(names: list[str], output: Any, match: str) -> None:
+    """The contract names both, and a graph has each name once."""
+    inputs = tuple(Number(name=name) for name in names)
+    with pytest.raises(ConversionError, match=match):
+        Draft(Signature(inputs=inputs, output=output))
 
 
 def test_custom_operators_are_found_in_branches() -> None:
@@ -196,7 +225,7 @@ def test_custom_operators_are_found_in_branches() -> None:
     node = helper.make_node("If", ["c"], ["z"], then_branch=branch, else_branch=branch)
     model = helper.make_model(helper.make_graph([node], "g", [], []))
     with pytest.raises(ConversionError, match=r"com\.microsoft\.Gelu is not standard ONNX"):
-        check_domains(model)
+        standard(model)
 
 
 def test_invalid_graph_is_refused() -> None:

@@ -19,9 +19,8 @@ from interlock.signature.schema import Number, Signature, Value
 @pytest.fixture
 def double() -> onnx.ModelProto:
     """A graph that answers twice its input."""
-    draft = Draft()
-    signature = Signature(inputs=(Number(name="x"),), output=Value())
-    return draft.finish(signature, {"value": draft.add("Add", "x", "x")})
+    draft = Draft(Signature(inputs=(Number(name="x"),), output=Value()))
+    return draft.finish({"value": draft.add("Add", "x", "x")})
 
 
 def test_graph_that_agrees(double: onnx.ModelProto) -> None:
@@ -152,3 +151,10 @@ def test_graph_that_does_not_run(double: onnx.ModelProto) -> None:
     """What ONNX Runtime refuses is reported as a conversion that failed."""
     with pytest.raises(ConversionError, match="ONNX Runtime cannot run the graph"):
         parity.answers(double, {"y": np.zeros(1, np.float32)})
+
+
+def test_graph_that_does_not_load(double: onnx.ModelProto) -> None:
+    """No error of ONNX Runtime's own comes out of loading either."""
+    double.graph.node[0].op_type = "Unheard"
+    with pytest.raises(ConversionError, match="ONNX Runtime cannot run the graph"):
+        parity.runner(double, threads=1)

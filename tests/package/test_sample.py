@@ -82,6 +82,13 @@ def test_numpy_files_with_objects_are_refused(tmp_path: Path) -> None:
         ("rows.json", "{", r"rows\.json cannot be read"),
         ("rows.parquet", "x", r"rows\.parquet cannot be read"),
         ("rows.csv", "", r"rows\.csv cannot be read"),
+        ("rows.npy", "", r"rows\.npy cannot be read"),
+        ("rows.npz", "PK\3\4", r"rows\.npz cannot be read: File is not a zip file"),
+        ("rows.json", "null", "cannot be read: expected a list of records"),
+        ("rows.json", "3", "cannot be read: expected a list of records"),
+        ("rows.json", '[{"a": 1}, 3]', "cannot be read: expected a list of records"),
+        ("rows.json", '{"a": 3}', "cannot be read: expected a list of records"),
+        ("rows.json", '[{"a": [1]}, {"a": [1, 2]}]', r"rows\.json cannot be read"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(
@@ -91,6 +98,13 @@ def test_a_file_that_cannot_be_read_is_named(
     (tmp_path / name).write_text(content)
     with pytest.raises(ConfigurationError, match=match):
         read(tmp_path / name)
+
+
+def test_an_array_of_one_value_is_no_sample(tmp_path: Path) -> None:
+    """There must be an axis of rows."""
+    np.save(tmp_path / "rows.npy", np.float32(3))
+    with pytest.raises(ConfigurationError, match=r"rows\.npy cannot be read: .* not rows"):
+        read(tmp_path / "rows.npy")
 
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:

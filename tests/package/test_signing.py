@@ -43,6 +43,13 @@ def test_a_key_is_never_overwritten(tmp_path: Path, taken: str) -> None:
     assert (tmp_path / taken).read_text() == "precious"
 
 
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """A file stands where a directory would have to be."""
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match="mine cannot be written: Not a directory"):
+        signing.generate(tmp_path / "file" / "deeper" / "mine")
+
+
 def test_two_keys_differ(tmp_path: Path) -> None:
     """Keys are random."""
     assert signing.generate(tmp_path / "a")[1] != signing.generate(tmp_path / "b")[1]

@@ -20,7 +20,7 @@ import pytest
 from interlock import package
 from interlock.serve.child import Child
 
-from .conftest import LABELS, build_beat, dense, serving
+from .conftest import LABELS, Running, build_beat, dense, serving
 
 RECORD = {"beat": [0.5] * 8}
 JSON = {"Content-Type": "application/json"}
@@ -69,6 +69,30 @@ def test_a_worker_that_is_stuck_fails_readiness(beat_package: Path, tmp_path: Pa
             assert response.json() == {"ready": False}
         finally:
             os.kill(pid, signal.SIGCONT)
+
+
+def test_the_supervisor_forks_alone_and_hands_on_nothing(
+    beat_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has one thread, and a worker has no file open but those of the run and of the system."""
+    # A fork copies the locks of other threads, held for ever. These variables would hide one.
+    for variable in ("CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / "user"))
+    with serving(tmp_path, "--package", str(beat_package), workers=2) as server:
+        assert len(list(Path("/proc", str(server.process.pid), "task").iterdir())) == 1
+        for worker in server.workers():
+            links = [link.readlink() for link in Path("/proc", str(worker["pid"]), "fd").iterdir()]
+            assert {
+                link for link in links if link.is_absolute() and _foreign(link, server)
+            } == set()
+    assert not (tmp_path / "user").exists()
+
+
+def _foreign(file: Path, server: Running) -> bool:
+    run = server.output.parent / "run" / str(server.process.pid)
+    return file != server.output and not file.is_relative_to(run) and file.parts[1] != "dev"
 
 
 def test_workers_that_die_young_wait_longer_each_time() -> None:

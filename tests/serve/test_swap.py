@@ -22,6 +22,7 @@ from .conftest import Running, build_beat, serving
 
 RECORD = {"beat": [0.5] * 8}
 SWAPS = 20
+PAGE = Path(__file__).parents[2] / "docs" / "serving.md"
 
 
 class Load:
@@ -143,6 +144,18 @@ def test_a_moved_alias_swaps_the_model(
         health = server.client.get("/health").json()
         assert health["models"][0]["reference"] == "beat"
         server.wait_for(lambda: tables(server) == {2})
+        said = [line for line in server.log().splitlines() if " swapped " in line]
+    # The page shows another model going back, the same two versions and as many workers.
+    shown = [line for line in PAGE.read_text().splitlines() if " swapped " in line]
+    expected = {_told(line, "readmission", new="1.0.0", old="1.0.1") for line in shown}
+    assert {_told(line, "beat", new="1.0.1", old="1.0.0") for line in said} == expected
+
+
+def _told(line: str, model: str, *, new: str, old: str) -> str:
+    """A log line without its moment, with what differs between runs called alike."""
+    words = f"model={model} new={new} old={old}"
+    assert words in line, line
+    return line.partition(" ")[2].replace(words, "what")
 
 
 def test_a_version_that_cannot_be_fetched_is_fetched_later(

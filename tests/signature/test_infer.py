@@ -103,11 +103,56 @@ def test_list_of_records() -> None:
     assert infer_inputs(beats, shape="tensors") == (Tensor(name="beat", shape=(2,)),)
 
 
-@pytest.mark.parametrize("array", [np.array(["a"]), np.array(3.0)])
+@pytest.mark.parametrize("array", [np.array(["a"]), ["a", "b"]])
 def test_array_that_is_no_tensor(array: Any) -> None:
-    """Strings and single numbers are no tensors."""
-    with pytest.raises(SignatureError, match=r"^input: "):
+    """Strings are no tensors, in an array or in a list."""
+    with pytest.raises(SignatureError, match=r"^input: .* numbers or booleans"):
         infer_inputs(array)
+
+
+@pytest.mark.parametrize("sample", [None, "rows.csv", 3, np.array(3.0)])
+def test_sample_without_rows(sample: Any) -> None:
+    """What has no axis of rows is refused, by itself and under a signature."""
+    with pytest.raises(SignatureError, match="is no sample: give rows"):
+        infer_inputs(sample)
+    with pytest.raises(SignatureError, match="is no sample: give rows"):
+        feeds(signature(Tensor(name="beat", shape=())), sample)
+
+
+def test_list_of_lists_is_what_its_array_is() -> None:
+    """Rows of numbers need no array around them; those of several lengths are none."""
+    assert infer_inputs([[1.0, 2.0], [3.0, 4.0]]) == (Tensor(name="input", shape=(2,)),)
+    with pytest.raises(SignatureError, match="not of one shape"):
+        infer_inputs([[1.0, 2.0], [3.0]])
+
+
+def test_record_that_is_none() -> None:
+    """A list is of records throughout, and records of tensors have all of them, of one shape."""
+    with pytest.raises(SignatureError, match="row 1 of the sample is 'x', not a record"):
+        infer_inputs([{"age": 3}, "x"])
+    with pytest.raises(SignatureError, match="row 1 of the sample has no beat"):
+        infer_inputs([{"beat": [1.0]}, {}], shape="tensors")
+    with pytest.raises(SignatureError, match="not of one shape"):
+        infer_inputs([{"beat": [1.0]}, {"beat": [1.0, 2.0]}], shape="tensors")
+
+
+def test_column_names_that_are_none() -> None:
+    """A name is a string, and of one column; the message says which is not."""
+    with pytest.raises(SignatureError, match="column 0 of the sample has no string for a name"):
+        infer_inputs(pd.DataFrame(np.zeros((2, 2))))
+    twice = pd.DataFrame(np.zeros((2, 3)), columns=list("aba"))
+    with pytest.raises(SignatureError, match="2 columns called 'a'; leave one"):
+        infer_inputs(twice)
+    with pytest.raises(SignatureError, match="2 columns called 'a'; leave one"):
+        feeds(signature(Number(name="a")), twice)
+    assert list(feeds(signature(Number(name="b")), twice)) == ["b"]
+
+
+def test_inputs_of_several_lengths() -> None:
+    """Every input has a value for each row."""
+    pair = signature(Tensor(name="a", shape=()), Tensor(name="b", shape=()))
+    with pytest.raises(SignatureError, match="number of rows: a has 2, b has 3"):
+        feeds(pair, {"a": np.zeros(2), "b": np.zeros(3)})
 
 
 def test_feed_is_in_the_graphs_types() -> None:

@@ -9,9 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, Any, Self
 
 import typer
 from rich.text import Text
@@ -23,8 +24,9 @@ from interlock.serve import listener
 
 app = typer.Typer(add_completion=False)
 
-_ENDS = {signal.SIGINT, signal.SIGTERM}
+_ENDS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 _START = 60.0  # seconds that the server may take to be ready
+_GRACE = 5.0  # seconds beyond the server's own drain after which a process is killed
 _INTERLOCK = [sys.executable, "-m", "interlock.cli"]
 
 
@@ -49,60 +51,119 @@ def demo(
     home = current.home / "demo"
     if home.exists():
         shutil.rmtree(home)
-    environment = {**os.environ, "INTERLOCK_HOME": str(home)}
     package = home / "ecg-1.0.0"
-    _say("1. Train on 2,000 heartbeats, judge on others, build a package", bold=True)
-    policy = str(project / "interlock.toml")
-    _run(["interlock", "train", "--policy", policy, "--out", str(package)], environment)
-    _say("2. Register it, and say that it is the one to serve", bold=True)
-    words = ["--alias", "champion", "--reason", "first model"]
-    _run(["interlock", "model", "register", str(package), *words], environment)
-    _say("3. Serve the champion", bold=True)
-    serve = ["interlock", "serve", "ecg", "--port", str(current.port)]
-    with _serving(serve, environment, home) as url:
-        _say("4. Ask about 1,000 heartbeats that training never saw", bold=True)
-        _run(["python", str(project / "holdout.py"), f"{url}/predict"], environment)
-        if keep:
-            # Blocked, so that the wait sees them and the server is ended whichever it is.
-            signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
-            _next(project, home, url, kept=True)
-            signal.sigwait(_ENDS)
+    environment = {**os.environ, "INTERLOCK_HOME": str(home)}
+    with _Processes(environment, current.drain + _GRACE) as processes:
+        _say("1. Train on 2,000 heartbeats, judge on others, build a package", bold=True)
+        policy = str(project / "interlock.toml")
+        _run(processes, ["interlock", "train", "--policy", policy, "--out", str(package)])
+        _say("2. Register it, and say that it is the one to serve", bold=True)
+        words = ["--alias", "champion", "--reason", "first model"]
+        _run(processes, ["interlock", "model", "register", str(package), *words])
+        _say("3. Serve the champion", bold=True)
+        serve = ["interlock", "serve", "ecg", "--port", str(current.port)]
+        with _serving(processes, serve, home) as url:
+            _say("4. Ask about 1,000 heartbeats that training never saw", bold=True)
+            _run(processes, ["python", str(project / "holdout.py"), f"{url}/predict"])
+            if keep:
+                _next(project, home, url, kept=True)
+                with suppress(SystemExit):
+                    signal.pause()
     if not keep:
         _next(project, home, url, kept=False)
 
 
-def _run(command: list[str], environment: dict[str, str]) -> None:
+class _Processes:
+    """The processes of a demonstration: whichever way it ends, none of them outlives it.
+
+    A signal that ends it is raised as SystemExit, but never between the start of a process and its
+    being on the list.
+    """
+
+    def __init__(self, environment: dict[str, str], patience: float) -> None:
+        self._environment = environment
+        self._patience = patience
+        self._running: list[subprocess.Popen[str]] = []
+        self._handlers: dict[signal.Signals, Any] = {}
+        self._starting = False
+        self._told = 0
+
+    def __enter__(self) -> Self:
+        for call in _ENDS:
+            # Who runs it under nohup means it.
+            if signal.getsignal(call) is not signal.SIG_IGN:
+                self._handlers[call] = signal.signal(call, self._hear)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._told = self._told or signal.SIGTERM  # another signal must not stop this
+        for process in list(self._running):
+            self.end(process)
+        for call, handler in self._handlers.items():
+            signal.signal(call, handler)
+
+    def start(self, command: list[str], output: int | None) -> subprocess.Popen[str]:
+        """Start one of the user's own commands, in a session of its own.
+
+        A signal from the terminal is for the demonstration, which then ends it itself.
+        """
+        _show(command)
+        self._starting = True
+        process = subprocess.Popen(
+            _executable(command),
+            env=self._environment,
+            stdout=output,
+            stderr=None if output is None else subprocess.STDOUT,
+            start_new_session=True,
+            text=True,
+        )
+        self._running.append(process)
+        self._starting = False
+        self._end_if_told()
+        return process
+
+    def end(self, process: subprocess.Popen[str]) -> None:
+        """End a process, if it runs, and whatever it has started and left."""
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(self._patience)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        self._running.remove(process)
+
+    def _hear(self, call: int, _frame: FrameType | None) -> None:
+        if not self._told:
+            self._told = call
+            self._end_if_told()
+
+    def _end_if_told(self) -> None:
+        if self._told and not self._starting:
+            raise SystemExit(128 + self._told)
+
+
+def _run(processes: _Processes, command: list[str]) -> None:
     """Show `command` and run it; its output is indented below it."""
-    _show(command)
-    process = subprocess.Popen(
-        _executable(command),
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    process = processes.start(command, subprocess.PIPE)
     for line in process.stdout or ():
         _say(f"   {line.rstrip()}")
-    if process.wait():
-        raise InterlockError(f"{command[0]} {command[1]} ended with {process.returncode}")
+    status = process.wait()
+    processes.end(process)
+    if status:
+        raise InterlockError(f"{command[0]} {command[1]} ended with {status}")
 
 
 @contextmanager
-def _serving(command: list[str], environment: dict[str, str], home: Path) -> Iterator[str]:
+def _serving(processes: _Processes, command: list[str], home: Path) -> Iterator[str]:
     """The server's URL, from when it is ready until the block ends."""
-    _show(command)
-    # A signal from the terminal is for the demonstration, which then ends the server itself.
-    process = subprocess.Popen(_executable(command), env=environment, start_new_session=True)
-    try:
-        # Written by this process and no other, when its workers are ready. Asking the port would
-        # not do: another server may have taken it meanwhile.
-        yield _read(home / "run" / str(process.pid) / "address", process)
-    finally:
-        process.terminate()
-        process.wait()
+    process = processes.start(command, None)
+    # Written by this process and no other, when its workers are ready. Asking the port would not
+    # do: another server may have taken it meanwhile.
+    yield _read(home / "run" / str(process.pid) / "address", process)
+    processes.end(process)
 
 
-def _read(file: Path, process: subprocess.Popen[bytes]) -> str:
+def _read(file: Path, process: subprocess.Popen[str]) -> str:
     """What `process` writes into `file`, as soon as it has."""
     started = time.monotonic()
     while not (file.is_file() and file.read_text()):

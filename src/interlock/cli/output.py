@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -41,9 +42,19 @@ def show_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row.values()))
-    # A terminal folds what is too wide; in a pipe, rich would cut it off at 80 columns.
-    wide = out if out.is_terminal else Console(highlight=False, width=1000)
-    wide.print(table, soft_wrap=False)
+    show_table(table)
+
+
+def show_table(table: Table) -> None:
+    """Print `table`: a terminal folds what is too wide for it; in a pipe, a row is one line."""
+    if out.is_terminal:
+        out.print(table, soft_wrap=False)
+        return
+    # Rich would cut lines off at 80 columns, and fill the short ones up to the longest.
+    drawn = io.StringIO()
+    Console(highlight=False, width=1000, file=drawn).print(table)
+    for line in drawn.getvalue().splitlines():
+        print(line.rstrip())
 
 
 @contextmanager

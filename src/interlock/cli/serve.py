@@ -97,16 +97,20 @@ def _environment(**options: object) -> dict[str, str]:
 def _run_directory(current: Settings) -> Path:
     """A fresh directory for this process; those of processes that are gone are swept away."""
     home = current.home / "run"
-    home.mkdir(parents=True, exist_ok=True)
-    for old in home.iterdir():
-        if old.name.isdigit() and not Path("/proc", old.name).exists():
-            shutil.rmtree(old, ignore_errors=True)
     run = home / str(os.getpid())
     try:
+        home.mkdir(parents=True, exist_ok=True)
+        for old in home.iterdir():
+            if old.name.isdigit() and not Path("/proc", old.name).exists():
+                shutil.rmtree(old, ignore_errors=True)
         run.mkdir()
-    except FileExistsError:
+    except OSError as error:
+        if run.exists():
+            raise ConfigurationError(
+                f"{run} exists already: another container shares INTERLOCK_HOME={current.home}."
+                " Give each its own."
+            ) from None
         raise ConfigurationError(
-            f"{run} exists already: another container shares INTERLOCK_HOME={current.home}."
-            " Give each its own."
-        ) from None
+            f"INTERLOCK_HOME={current.home}: {home} cannot be written: {error.strerror}"
+        ) from error
     return run

@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import re
 import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypedDict, Unpack
 
 import msgspec
 import numpy as np
-import onnxruntime as ort
 
 from interlock.errors import ConfigurationError, PackageError
 from interlock.package import (
@@ -140,7 +140,9 @@ def build(
         ConversionError when the model cannot become a graph, ParityError when the graph answers
         otherwise than the model, VersionError when the version is too low for its change.
     ConfigurationError
-        When an argument cannot be used.
+        When an argument cannot be used, or `out` cannot be made.
+    SignatureError
+        When the sample is not what a signature can describe, or not what `signature` describes.
     """
     out = Path(out)
     _check_arguments(name, out, sample)
@@ -189,16 +191,32 @@ def build(
 def _check_arguments(name: str, out: Path, sample: Any) -> None:
     if not re.search(NAME, name):
         raise ConfigurationError(f"{name!r} cannot be the name of a model: use {NAME_RULE}")
-    if out.exists() or out.is_symlink():
-        raise PackageError(f"{out} exists already; a package is never overwritten")
+    _check_place(out)
     if _rows(sample) == 0:
         raise ConfigurationError("the sample has no rows; parity is proven on it, so give some")
 
 
 def _rows(sample: Any) -> int:
-    if isinstance(sample, Mapping):
-        return min((len(values) for values in sample.values()), default=0)
-    return len(sample)
+    parts = list(sample.values()) if isinstance(sample, Mapping) else [sample]
+    try:
+        return min((len(part) for part in parts), default=0)
+    except TypeError:
+        raise ConfigurationError(
+            f"the sample is {'None' if sample is None else 'a ' + type(sample).__name__} without "
+            "rows; give a DataFrame, an array, a dict of arrays or a list of records"
+        ) from None
+
+
+def _check_place(out: Path) -> None:
+    """A build takes minutes: that there is no place for it is said before."""
+    try:
+        if out.exists() or out.is_symlink():
+            raise PackageError(f"{out} exists already; a package is never overwritten")
+        nearest = next(folder for folder in out.absolute().parents if folder.exists())
+        with tempfile.TemporaryDirectory(dir=nearest, prefix=".interlock."):
+            pass
+    except OSError as error:
+        raise ConfigurationError(f"{out} cannot be made: {error.strerror}") from error
 
 
 def _inferred(
@@ -234,7 +252,8 @@ def _prove(
     expected = convert.reference(model, signature, sample, activation=activation)
     feed = feeds(signature, sample)
     packaged = optimise.optimise(converted.graph)
-    run = _runner(packaged)
+    # As a worker runs it by default, so that golden answers are the ones a server gives.
+    run = parity.runner(packaged, threads=1)
     answers = run(feed)
     report = parity.compare(answers, expected, tolerance=tolerance)
     return _Proven(converted, packaged, report, feed, answers, run)
@@ -249,18 +268,6 @@ def _refuse_unused(model: onnx.ModelProto, signature: Signature) -> None:
             f"the model does not use {', '.join(unused)}: leave it out of the sample (--label),"
             " or give a signature that says that callers send it"
         )
-
-
-def _runner(model: onnx.ModelProto) -> golden.Run:
-    options = ort.SessionOptions()
-    # As a worker runs it by default, so that golden answers are the ones a server gives.
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    session = ort.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    names = [output.name for output in session.get_outputs()]
-    return lambda feed: dict(zip(names, session.run(names, feed), strict=True))
 
 
 def _write(
@@ -287,12 +294,14 @@ def _write(
 @contextmanager
 def _staged(out: Path) -> Iterator[Path]:
     """A new directory beside `out` that becomes `out` when all went well, else vanishes."""
-    out.parent.mkdir(parents=True, exist_ok=True)
     folder = out.parent / f".{out.name}.{uuid.uuid4().hex[:8]}"
-    folder.mkdir()
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir()
         yield folder
         folder.rename(out)
+    except OSError as error:
+        raise PackageError(f"{out} cannot be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -8,7 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ def data(table: Any) -> DataFingerprint:
     Raises
     ------
     ConfigurationError
-        When the columns are not equally long.
+        When the columns are not equally long, or there are no rows to speak of.
 
     Examples
     --------
@@ -106,14 +106,23 @@ def _git(git: str, folder: Path | None, *arguments: str) -> str | None:
 
 
 def _columns(table: Any) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
-    if isinstance(table, list):
+    if isinstance(table, list) and all(isinstance(record, Mapping) for record in table):
         names = list(dict.fromkeys(name for record in table for name in record))
         table = {name: _plain([record.get(name) for record in table]) for name in names}
-    if isinstance(table, np.ndarray):
+    if not hasattr(table, "keys"):
         table = {"input": table}
-    names = list(table.keys())
-    for name in names:
-        yield str(name), np.asarray(table[name])
+    for name in list(table.keys()):
+        yield str(name), _rows(name, table[name])
+
+
+def _rows(name: Any, values: Any) -> np.ndarray[Any, Any]:
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ConfigurationError(f"data {name}: rows are not of one shape: {error}") from error
+    if array.ndim < 1:
+        raise ConfigurationError(f"data {name}: {array!r} is one value, not rows")
+    return array
 
 
 def _plain(values: list[Any]) -> np.ndarray[Any, Any]:

@@ -21,6 +21,7 @@ from interlock.signature.schema import (
     Value,
     Vector,
     dtype,
+    output_names,
 )
 
 OPSET = 15
@@ -45,22 +46,35 @@ _LONGEST_GEOMETRY = 16
 
 
 class Draft:
-    """A graph being written from its inputs to its outputs.
+    """A graph being written from its inputs to its outputs, which are called as `signature` says.
 
-    Every method that adds something returns the name of the tensor it makes. `opset` is the least
-    that the finished graph declares; a graph embedded in it may ask for more.
+    Every method that adds something returns the name of the tensor it makes: never one that the
+    signature has. `opset` is the least that the finished graph declares; a graph embedded in it may
+    ask for more.
+
+    Raises
+    ------
+    ConversionError
+        When an input has the name of an output: a graph has each name once.
 
     Examples
     --------
     >>> from interlock.signature.schema import Number
-    >>> signature = Signature(inputs=(Number(name="x"),), output=Value())
-    >>> draft = Draft()
-    >>> graph = draft.finish(signature, {"value": draft.add("Neg", "x")})
+    >>> draft = Draft(Signature(inputs=(Number(name="x"),), output=Value()))
+    >>> graph = draft.finish({"value": draft.add("Neg", "x")})
     >>> [node.op_type for node in graph.graph.node]
     ['Neg', 'Identity']
     """
 
-    def __init__(self, opset: int = 0) -> None:
+    def __init__(self, signature: Signature, opset: int = 0) -> None:
+        inputs, outputs = {field.name for field in signature.inputs}, output_names(signature.output)
+        if both := inputs.intersection(outputs):
+            raise ConversionError(
+                f"{' and '.join(sorted(both))} cannot be the name of an input, as the graph has an "
+                "output called so: rename it, or leave it out of the sample if it is the answer"
+            )
+        self._signature = signature
+        self._taken = inputs.union(outputs)
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
         self._sparse: list[onnx.SparseTensorProto] = []
@@ -94,10 +108,9 @@ class Draft:
 
         Returns the tensor for each of its outputs.
         """
-        check_domains(model)
-        self._count += 1
-        prefix = f"part{self._count}/"
-        graph = _prefixed(_inlined(model).graph, prefix)
+        model = standard(model)
+        prefix = self._prefix()
+        graph = _prefixed(model.graph, prefix)
         for name, tensor in inputs.items():
             self._nodes.append(helper.make_node("Identity", [tensor], [prefix + name]))
         self._nodes.extend(graph.node)
@@ -108,7 +121,7 @@ class Draft:
             self._opsets[domain] = max(self._opsets[domain], opset.version)
         return {output.name.removeprefix(prefix): output.name for output in graph.output}
 
-    def finish(self, signature: Signature, outputs: Mapping[str, str]) -> onnx.ModelProto:
+    def finish(self, outputs: Mapping[str, str]) -> onnx.ModelProto:
         """The whole model; `outputs` maps the signature's output names to tensors.
 
         Raises
@@ -121,8 +134,8 @@ class Draft:
         graph = helper.make_graph(
             self._nodes,
             "interlock",
-            [_value_info(field) for field in signature.inputs],
-            output_infos(signature.output),
+            [_value_info(field) for field in self._signature.inputs],
+            output_infos(self._signature.output),
             self._constants,
             sparse_initializer=self._sparse,
         )
@@ -136,7 +149,12 @@ class Draft:
 
     def _name(self, what: str) -> str:
         self._count += 1
-        return f"{what.lower()}{self._count}"
+        name = f"{what.lower()}{self._count}"
+        return self._name(what) if name in self._taken else name
+
+    def _prefix(self) -> str:
+        prefix = self._name("part") + "/"
+        return self._prefix() if any(name.startswith(prefix) for name in self._taken) else prefix
 
 
 def output_infos(output: Output) -> list[onnx.ValueInfoProto]:
@@ -165,19 +183,30 @@ def checked(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def check_domains(model: onnx.ModelProto) -> None:
-    """Raise ConversionError when `model` uses operators beyond ai.onnx and ai.onnx.ml."""
-    own = {function.domain for function in model.functions}
-    graphs = [model.graph, *model.functions]
-    for node in (node for graph in graphs for node in every_node(graph)):
-        if node.domain not in DOMAINS and node.domain not in own:
+def standard(model: onnx.ModelProto) -> onnx.ModelProto:
+    """`model` with its own functions written out, and nothing imported but ai.onnx and ai.onnx.ml.
+
+    Exporters declare what they might have used. Only what a node does use counts.
+
+    Raises
+    ------
+    ConversionError
+        When an operator is of another domain.
+    """
+    plain = _inlined(model)
+    for node in every_node(plain.graph):
+        if node.domain not in DOMAINS:
             raise ConversionError(
                 f"operator {node.domain}.{node.op_type} is not standard ONNX; export the model "
                 "with operators of ai.onnx and ai.onnx.ml only"
             )
+    imported = [opset for opset in plain.opset_import if opset.domain in DOMAINS]
+    del plain.opset_import[:]
+    plain.opset_import.extend(imported)
+    return plain
 
 
-def every_node(graph: onnx.GraphProto | onnx.FunctionProto) -> Iterator[onnx.NodeProto]:
+def every_node(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
     """Each node of `graph` and of the graphs inside its nodes (branches and loop bodies)."""
     for node in graph.node:
         yield node
@@ -252,9 +281,16 @@ def _value_info(field: Input) -> onnx.ValueInfoProto:
 
 
 def _inlined(model: onnx.ModelProto) -> onnx.ModelProto:
-    if not model.functions:
-        return model
-    return inliner.inline_local_functions(model)
+    """A copy of `model` with its own functions written out where they are called."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    versions = {opset.domain: opset.version for opset in model.opset_import}
+    # The checker allows a function another version of a domain where its operators are the same in
+    # both; the inliner would leave such a function alone.
+    for function in copy.functions:
+        for opset in function.opset_import:
+            opset.version = versions.get(opset.domain, opset.version)
+    return inliner.inline_local_functions(copy) if copy.functions else copy
 
 
 def _prefixed(graph: onnx.GraphProto, prefix: str) -> onnx.GraphProto:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -14,27 +16,50 @@ if TYPE_CHECKING:
     import onnx
 
 Arrays: TypeAlias = dict[str, np.ndarray[Any, Any]]
+Run: TypeAlias = Callable[[Arrays], Arrays]
 Rows: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
 _FLOAT32 = 1e-6  # relative; a few roundings of float32, as sums over trees make them
 
 
 def answers(graph: onnx.ModelProto, feed: Arrays) -> Arrays:
-    """What `graph` answers to `feed`, by ONNX Runtime, keyed by output name.
+    """What `graph` answers to `feed`; see `runner`."""
+    return runner(graph)(feed)
+
+
+def runner(graph: onnx.ModelProto, *, threads: int = 0) -> Run:
+    """A function from a feed to what ONNX Runtime answers for `graph`, keyed by output name.
+
+    Parameters
+    ----------
+    threads
+        How many the runtime may use; 0 leaves it to the runtime.
 
     Raises
     ------
     ConversionError
-        When ONNX Runtime cannot load or run it.
+        When ONNX Runtime cannot load the graph. So does the function when it cannot run it.
     """
     options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    try:
+    with _refusals():
         session = ort.InferenceSession(
             graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
-        names = [output.name for output in session.get_outputs()]
-        return dict(zip(names, session.run(names, feed), strict=True))
+    names = [output.name for output in session.get_outputs()]
+
+    def run(feed: Arrays) -> Arrays:
+        with _refusals():
+            return dict(zip(names, session.run(names, feed), strict=True))
+
+    return run
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
     # ONNX Runtime has a class for each of its status codes and no common one that is public.
     except Exception as error:
         raise ConversionError(f"ONNX Runtime cannot run the graph: {error}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
@@ -22,18 +23,18 @@ def read(path: Path, *, drop: tuple[str, ...] = ()) -> Any:
     Raises
     ------
     ConfigurationError
-        When the file cannot be read, its suffix is none of these, or it lacks a column of `drop`.
+        When the file cannot be read, its suffix is none of these, what is in it is no rows, or it
+        lacks a column of `drop`.
     """
     if path.suffix not in _READERS:
         known = ", ".join(_READERS)
         raise ConfigurationError(f"{path}: cannot read {path.suffix or 'no suffix'}; use {known}")
     try:
-        found = _READERS[path.suffix](path)
-    except (OSError, ValueError, msgspec.DecodeError) as error:
+        return _without(_READERS[path.suffix](path), drop, path)
+    except (OSError, EOFError, ValueError, BadZipFile, msgspec.DecodeError) as error:
         # What the system says of its own accord has a number in front and the path again.
         reason = getattr(error, "strerror", None) or error
         raise ConfigurationError(f"{path} cannot be read: {reason}") from error
-    return _without(found, drop, path)
 
 
 def _without(rows: Any, drop: tuple[str, ...], path: Path) -> Any:
@@ -61,20 +62,26 @@ def tensors(frame: pd.DataFrame) -> pd.DataFrame | dict[str, Any]:
 
 def _json(path: Path) -> Any:
     found = msgspec.json.decode(path.read_bytes())
-    if isinstance(found, dict):
+    if isinstance(found, dict) and all(isinstance(values, list) for values in found.values()):
         return {name: np.asarray(values) for name, values in found.items()}
-    if found and isinstance(found[0], list):
+    if isinstance(found, list) and all(isinstance(row, dict) for row in found):
+        return pd.DataFrame.from_records(found)
+    if isinstance(found, list) and all(isinstance(row, list) for row in found):
         return np.asarray(found)
-    return pd.DataFrame.from_records(found)
+    raise ValueError("expected a list of records, a list of lists, or lists by name")
 
 
 def _npz(path: Path) -> dict[str, Any]:
-    with np.load(path, allow_pickle=False) as archive:
+    # NumPy leaves the file open when it is no archive after all.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         return dict(archive)
 
 
 def _npy(path: Path) -> Any:
-    return np.load(path, allow_pickle=False)
+    array = np.load(path, allow_pickle=False)
+    if array.ndim < 1:
+        raise ValueError("it holds a single value, not rows")
+    return array
 
 
 _READERS: dict[str, Callable[[Path], Any]] = {

@@ -32,16 +32,19 @@ def generate(path: Path) -> tuple[Path, str]:
     Raises
     ------
     ConfigurationError
-        When either file exists already: a key is never overwritten.
+        When either file exists already (a key is never overwritten) or cannot be written.
     """
     public_path = path.with_name(path.name + ".pub")
     for taken in (path, public_path):
         if taken.exists():
             raise ConfigurationError(f"{taken} exists already; a key is never overwritten")
     private = Ed25519PrivateKey.generate()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _write(path, 0o600, _private_pem(private))
-    _write(public_path, 0o644, _public_pem(private.public_key()))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, 0o600, _private_pem(private))
+        _write(public_path, 0o644, _public_pem(private.public_key()))
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from error
     return public_path, fingerprint(private.public_key())
 
 

@@ -25,7 +25,9 @@ from interlock.settings import Settings
 _log = structlog.get_logger()
 
 _CALLS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
-_HANDSHAKE = 0.2  # seconds for those who had begun to connect when the door was shut
+# Seconds for those who had begun to connect when the door was shut. A caller with a longer round
+# trip may be reset, as docs/serving.md says; every stop takes this long.
+_HANDSHAKE = 0.2
 _STALLED = 30.0  # seconds without a heartbeat after which a worker is killed
 
 

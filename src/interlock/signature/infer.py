@@ -38,8 +38,8 @@ def infer_inputs(sample: Any, *, shape: Shape = "auto", name: str = "input") -> 
     Parameters
     ----------
     sample
-        A DataFrame or a list of records (one column each), an array (one tensor called `name`; the
-        first axis is rows), or a dict of arrays (a tensor each).
+        A DataFrame or a list of records (one column each), an array or a list of numbers (one
+        tensor called `name`; the first axis is rows), or a dict of arrays (a tensor each).
     shape
         ``"records"`` or ``"tensors"`` to have it that way: a numeric DataFrame as one tensor, a
         2-D array as columns ``x0, x1, …``.
@@ -47,7 +47,8 @@ def infer_inputs(sample: Any, *, shape: Shape = "auto", name: str = "input") -> 
     Raises
     ------
     SignatureError
-        When a column or array is of a kind that no input describes; names it.
+        When a column or array is of a kind that no input describes, or a column's name is none;
+        names it.
 
     Examples
     --------
@@ -57,17 +58,18 @@ def infer_inputs(sample: Any, *, shape: Shape = "auto", name: str = "input") -> 
     (Integer(name='age', ..., nullable=False),)
     """
     wants_tensors = shape == "tensors"
-    if isinstance(sample, list):
+    if _are_records(sample):
         sample = pd.DataFrame(sample) if not wants_tensors else _stacked(sample)
     if isinstance(sample, pd.DataFrame):
         if wants_tensors:
             return (_tensor(name, sample.to_numpy()),)
-        return tuple(_column(str(column), sample[column]) for column in sample.columns)
+        _check_names(sample)
+        return tuple(_column(column, sample[column]) for column in sample.columns)
     if isinstance(sample, Mapping) and not wants_tensors and shape == "records":
         return infer_inputs(pd.DataFrame(sample))
     if isinstance(sample, Mapping):
-        return tuple(_tensor(key, np.asarray(array)) for key, array in sample.items())
-    array = np.asarray(sample)
+        return tuple(_tensor(key, _array(array)) for key, array in sample.items())
+    array = _array(sample)
     if shape == "records":
         return infer_inputs(pd.DataFrame(array).add_prefix("x"))
     return (_tensor(name, array),)
@@ -89,16 +91,17 @@ def columns(signature: Signature, sample: Any) -> dict[str, Array]:
     """
     names = [field.name for field in signature.inputs]
     if isinstance(sample, Mapping):
-        found = {name: np.asarray(sample[name]) for name in names if name in sample}
+        found = {name: _array(sample[name]) for name in names if name in sample}
     elif isinstance(sample, pd.DataFrame):
         found = _frame_columns(signature, sample)
-    elif isinstance(sample, list) and sample and isinstance(sample[0], Mapping):
+    elif _are_records(sample):
         found = _record_columns(signature, sample)
     else:
-        found = _array_columns(signature, np.asarray(sample))
+        found = _array_columns(signature, _array(sample))
     absent = [name for name in names if name not in found]
     if absent:
         raise SignatureError(f"the sample has no {', '.join(absent)}, which the signature needs")
+    _check_rows(found)
     return found
 
 
@@ -123,6 +126,55 @@ def feeds(signature: Signature, sample: Any) -> dict[str, Array]:
     return {field.name: _feed(field, found[field.name]) for field in signature.inputs}
 
 
+def _are_records(sample: Any) -> bool:
+    """Whether `sample` is a list of records; a list of anything else is read as an array."""
+    if not isinstance(sample, list) or not any(isinstance(row, Mapping) for row in sample):
+        return False
+    for place, row in enumerate(sample):
+        if not isinstance(row, Mapping):
+            raise SignatureError(f"row {place} of the sample is {row!r:.60}, not a record")
+    return True
+
+
+def _array(values: Any) -> Array:
+    """`values` as an array with an axis of rows."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise SignatureError(f"the sample's rows are not of one shape: {error}") from error
+    if array.ndim < 1:
+        raise SignatureError(
+            f"{values!r:.60} is no sample: give rows, in a DataFrame, an array, a dict of arrays "
+            "or a list of records"
+        )
+    return array
+
+
+def _check_names(frame: pd.DataFrame) -> None:
+    """Each column needs a name that callers can write in JSON, and that no other has."""
+    if others := [column for column in frame.columns if not isinstance(column, str)]:
+        raise SignatureError(
+            f"column {others[0]!r} of the sample has no string for a name; rename it "
+            "(frame.columns.astype(str)), or give an array"
+        )
+    _check_single(frame, list(frame.columns))
+
+
+def _check_single(frame: pd.DataFrame, names: Sequence[str]) -> None:
+    found = list(frame.columns)
+    if repeated := [name for name in names if found.count(name) > 1]:
+        raise SignatureError(
+            f"the sample has {found.count(repeated[0])} columns called {repeated[0]!r}; leave one"
+        )
+
+
+def _check_rows(found: Mapping[str, Array]) -> None:
+    rows = {name: len(array) for name, array in found.items()}
+    if len(set(rows.values())) > 1:
+        counts = ", ".join(f"{name} has {count}" for name, count in rows.items())
+        raise SignatureError(f"the sample's inputs differ in their number of rows: {counts}")
+
+
 def _tensor(name: str, array: Array) -> Tensor:
     kind = next((kind for kind in _TENSOR_TYPES if array.dtype == kind), None)
     if array.dtype.kind == "f":
@@ -130,9 +182,9 @@ def _tensor(name: str, array: Array) -> Tensor:
     elif array.dtype.kind in "iu":
         kind = kind or "int64"
     if kind is None:
-        raise SignatureError(f"{name}: an array of {array.dtype} cannot be a tensor")
-    if array.ndim < 1:
-        raise SignatureError(f"{name}: needs an axis of rows, got a single number")
+        raise SignatureError(
+            f"{name}: an array of {array.dtype} cannot be a tensor, which is of numbers or booleans"
+        )
     return Tensor(name=name, shape=array.shape[1:], dtype=kind)
 
 
@@ -172,9 +224,10 @@ def _frame_columns(signature: Signature, sample: pd.DataFrame) -> dict[str, Arra
     only = signature.inputs[0]
     if isinstance(only, Tensor) and len(signature.inputs) == 1 and only.name not in sample:
         return {only.name: _shaped(only, sample.to_numpy())}
+    _check_single(sample, [field.name for field in signature.inputs])
     found = {f.name: sample[f.name].to_numpy() for f in signature.inputs if f.name in sample}
     if signature.kind == "tensors":
-        return {name: np.stack(list(rows)) for name, rows in found.items()}
+        return {name: _array(list(rows)) for name, rows in found.items()}
     return found
 
 
@@ -192,7 +245,10 @@ def _record_columns(signature: Signature, records: Sequence[Mapping[str, Any]]) 
 
 
 def _stacked(records: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
-    return {name: np.stack([np.asarray(r[name]) for r in records]) for name in records[0]}
+    for place, row in enumerate(records):
+        if absent := [name for name in records[0] if name not in row]:
+            raise SignatureError(f"row {place} of the sample has no {absent[0]}")
+    return {name: _array([row[name] for row in records]) for name in records[0]}
 
 
 def _array_columns(signature: Signature, array: Array) -> dict[str, Array]:

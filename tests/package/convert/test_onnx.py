@@ -165,6 +165,53 @@ def test_graphs_that_cannot_be_served(beats: Array, model: onnx.ModelProto, comp
         convert(model, describe(beats, KINDS), sample=beats)
 
 
+@pytest.mark.parametrize(
+    "domain",
+    ["com.microsoft", "ai.onnx.training", "ai.onnx.preview", "pkg.onnxscript.torch_lib", "ai.onnx"],
+)
+def test_domains_that_are_declared_but_not_used(prove: Proof, beats: Array, domain: str) -> None:
+    """Exporters declare what they might have used; the graph declares what it uses."""
+    model = network(3)
+    model.opset_import.append(helper.make_opsetid(domain, 1))
+    converted = prove(model, beats, describe(beats, KINDS), activation="softmax")
+    assert {opset.domain for opset in converted.graph.opset_import} == {"", "ai.onnx.ml"}
+
+
+@pytest.mark.parametrize("version", [13, 15])
+def test_functions_of_the_models_own(prove: Proof, beats: Array, version: int) -> None:
+    """They are written out where they are called, also those within others and in older words."""
+    standard = helper.make_opsetid("", version)
+    own = helper.make_opsetid("mine", 1)
+    twice = helper.make_function(
+        *("mine", "Twice", ["a"], ["b"], [helper.make_node("Sum", ["a", "a"], ["b"])], [standard])
+    )
+    nodes = [
+        helper.make_node("Twice", ["a"], ["c"], domain="mine"),
+        helper.make_node("Neg", ["c"], ["b"]),
+    ]
+    both = helper.make_function("mine", "Both", ["a"], ["b"], nodes, [standard, own])
+    model = network(3, domain="mine")
+    model.functions.extend([twice, both])
+    del model.graph.node[1:]
+    model.graph.node.append(helper.make_node("MatMul", ["flat", "weights"], ["plain"]))
+    model.graph.node.append(helper.make_node("Both", ["plain"], ["logits"], domain="mine"))
+    converted = prove(model, beats, describe(beats, KINDS), activation="softmax").graph
+    assert not converted.functions
+    assert {node.domain for node in converted.graph.node} == {""}
+    assert {"Sum", "Neg"} <= {node.op_type for node in converted.graph.node}
+
+
+def test_operator_of_the_runtimes_own_is_refused(beats: Array) -> None:
+    """ONNX Runtime would run it; what reads only standard ONNX would not."""
+    model = network(3)
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    model.graph.node[1].output[0] = "plain"
+    node = helper.make_node("Gelu", ["plain"], ["logits"], domain="com.microsoft")
+    model.graph.node.append(node)
+    with pytest.raises(ConversionError, match=r"com\.microsoft\.Gelu is not standard ONNX"):
+        convert(model, describe(beats, KINDS), sample=beats, activation="softmax")
+
+
 def test_graph_that_the_checker_refuses(beats: Array) -> None:
     """A node without its input does not get past the checker."""
     model = network(3)

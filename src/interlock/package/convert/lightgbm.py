@@ -21,13 +21,13 @@ def convert(model: Any, signature: Signature) -> Converted:
     """The model as one graph; see `interlock.package.convert.convert`."""
     if not isinstance(model, lightgbm.Booster):
         return sklearn.convert(model, signature)
-    draft = Draft(OPSET)
+    draft = Draft(signature, OPSET)
     outputs = _embed(draft, model, signature)
     if _classes(model):
         heads = labels.positions(signature).outputs(draft, None, outputs[1])
     else:
         heads = rows.number_outputs(draft, signature, outputs[0])
-    return Converted(draft.finish(signature, heads), "lightgbm.Booster", None)
+    return Converted(draft.finish(heads), "lightgbm.Booster", None)
 
 
 def reference(model: Any, signature: Signature, sample: Any) -> Answers:

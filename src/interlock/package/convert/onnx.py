@@ -13,7 +13,7 @@ from interlock.errors import ConversionError
 from interlock.package import parity
 from interlock.package.convert import network, rows
 from interlock.package.convert.converted import Activation, Answers, Converted
-from interlock.package.graph import Draft, check_domains, checked, every_node
+from interlock.package.graph import Draft, checked, every_node, standard
 from interlock.signature.infer import feeds
 from interlock.signature.schema import Classes, Field, Input, Output, Signature, Tensor, dtype
 
@@ -55,7 +55,7 @@ def convert(
 ) -> Converted:
     """The model under the signature's names; see `interlock.package.convert.convert`."""
     model, known = _prepared(model)
-    draft = Draft()
+    draft = Draft(signature)
     result = _result(model, signature, sample)
     tensors = draft.embed(model, _inputs(draft, model, signature))
     numbers = tensors[result.numbers]
@@ -65,7 +65,7 @@ def convert(
         chances = network.probabilities(draft, signature, numbers, result.columns, activation)
         arrangement = network.own_labels(signature, known, result.text)
         heads = arrangement.outputs(draft, tensors[result.label], chances)
-    return Converted(draft.finish(signature, heads), "onnx.ModelProto", None)
+    return Converted(draft.finish(heads), "onnx.ModelProto", None)
 
 
 def reference(
@@ -107,11 +107,11 @@ def _prepared(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[Any]]:
     """The model checked, with plain tensors for outputs, and the classes that it names."""
     if any(external_data_helper.uses_external_data(tensor) for tensor in _tensors(model)):
         raise ConversionError("the ONNX model's weights are not loaded; give the path of its file")
-    check_domains(model)
     checked(model)
+    known = _known_classes(standard(model))
     for info in _graph_inputs(model):
         _check_batch(info)
-    return _without_maps(model), _known_classes(model)
+    return _without_maps(model), known
 
 
 def _tensors(model: onnx.ModelProto) -> list[onnx.TensorProto]:

@@ -42,7 +42,7 @@ _LONGEST_REASON = 500
 def convert(model: Any, signature: Signature) -> Converted:
     """The estimator as one graph; see `interlock.package.convert.convert`."""
     _check(model)
-    draft = Draft(OPSET)
+    draft = Draft(signature, OPSET)
     core, rule = threshold.split(getattr(model, "best_estimator_", model))
     if _takes_dicts(core):
         element = trees.entry(Pipeline(core.steps[1:]), signature)
@@ -56,7 +56,7 @@ def convert(model: Any, signature: Signature) -> Converted:
     else:
         label = rule.label(draft, model.classes_, outputs[1]) if rule else outputs[0]
         heads = labels.arrange(model.classes_, signature).outputs(draft, label, outputs[1])
-    graph = draft.finish(signature, heads)
+    graph = draft.finish(heads)
     return Converted(graph, rows.public_name(type(model)), recipe.preprocessing(model))
 
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from interlock.errors import ConversionError
+from interlock.package.convert import probabilities
+from interlock.package.convert.converted import Activation
 
 if TYPE_CHECKING:
-    from interlock.package.convert.converted import (
-        Activation,
-        Answers,
-        Converted,
-        Network,
-        Source,
-    )
+    from interlock.package.convert.converted import Answers, Converted, Network, Source
     from interlock.signature.schema import Output, Signature
 
 # Root package of a class, as found along its method resolution order, to the module for it.
@@ -93,10 +89,17 @@ def reference(
     ``label`` [rows] and ``probabilities`` [rows, labels] in the signature's label order, ``value``
     [rows] or ``values`` [rows, steps]. The sample goes in at its own precision, so that comparing
     with the graph shows what float32 loses.
+
+    Raises
+    ------
+    ConversionError
+        When its probabilities cannot be any, as those of a network that puts out logits.
     """
     if network := _network(model, activation):
-        return network.reference(model, signature, sample, activation=activation)
-    return _source(model).reference(model, signature, sample)
+        answers = network.reference(model, signature, sample, activation=activation)
+    else:
+        answers = _source(model).reference(model, signature, sample)
+    return probabilities.check(answers)
 
 
 def infer_output(model: Any) -> Output:
@@ -125,6 +128,9 @@ def _load_path(path: Path, trust_pickle: bool) -> Any:
 def _network(model: Any, activation: Activation | None) -> Network | None:
     """The source of a network; None for other models, which take no activation."""
     kind = _kind(model)
+    if activation not in (None, *get_args(Activation)):
+        allowed = " or ".join(get_args(Activation))
+        raise ConversionError(f"activation={activation!r} is not known; give {allowed}, or none")
     if kind in NETWORKS:
         return cast("Network", _module(kind))
     if activation is not None:

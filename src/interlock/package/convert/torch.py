@@ -36,12 +36,12 @@ def convert(
     """
     example = [tensor[:_EXAMPLE_ROWS] for tensor in _tensors(signature, sample)]
     columns = _run(model, example)[0].size
-    draft = Draft()
+    draft = Draft(signature)
     names = [f"x{place}" for place in range(len(example))]
     embedded = draft.embed(_export(model, example, names), _inputs(draft, signature, names))
     tensor = next(iter(embedded.values()))
     heads = network.outputs(draft, signature, tensor, columns, activation)
-    return Converted(draft.finish(signature, heads), rows.public_name(type(model)), None)
+    return Converted(draft.finish(heads), rows.public_name(type(model)), None)
 
 
 def reference(
