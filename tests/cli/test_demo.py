@@ -28,6 +28,8 @@ source = "train:load"
 fit = "train:fit"
 [metrics]
 primary = "accuracy"
+[gates.calibration]
+limit = 0.2
 """
 TRAIN = """
 import os, time
@@ -39,7 +41,7 @@ from sklearn.linear_model import LogisticRegression
 HERE = Path(__file__).parent
 
 def load():
-    x, y = np.random.default_rng(0).normal(size=(2, 400))
+    x, y = np.random.default_rng(0).normal(size=(2, 4000))
     return pd.DataFrame({"x": x, "y": y, "label": np.where(x > 0, "up", "down")})
 
 def fit(data):

@@ -27,6 +27,11 @@ app = typer.Typer(add_completion=False)
 _ENDS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 _START = 60.0  # seconds that the server may take to be ready
 _GRACE = 5.0  # seconds beyond the server's own drain after which a process is killed
+_GATES = ("integrity", "signature", "parity", "champion", "floor", "calibration")
+_PROMOTION = [
+    *("--to", "champion", "--force"),
+    *("--reason", "a demonstration has no time for all gates that the policy needs"),
+]
 _INTERLOCK = [sys.executable, "-m", "interlock.cli"]
 
 
@@ -36,7 +41,7 @@ def demo(
     port: Annotated[int | None, typer.Option(help="Port to serve on.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the server up; Ctrl-C ends.")] = False,
 ) -> None:
-    """Train on real heartbeats, build a package, register it, serve it, and ask about the holdout.
+    """Train on real heartbeats, package, judge by gates, serve, and ask about the holdout.
 
     Everything it makes is under INTERLOCK_HOME/demo, which each run begins by emptying.
     """
@@ -54,12 +59,14 @@ def demo(
     package = home / "ecg-1.0.0"
     environment = {**os.environ, "INTERLOCK_HOME": str(home)}
     with _Processes(environment, current.drain + _GRACE) as processes:
+        rules = ["--policy", str(project / "interlock.toml")]
         _say("1. Train on 2,000 heartbeats, judge on others, build a package", bold=True)
-        policy = str(project / "interlock.toml")
-        _run(processes, ["interlock", "train", "--policy", policy, "--out", str(package)])
-        _say("2. Register it, and say that it is the one to serve", bold=True)
-        words = ["--alias", "champion", "--reason", "first model"]
-        _run(processes, ["interlock", "model", "register", str(package), *words])
+        _run(processes, ["interlock", "train", *rules, "--out", str(package), "--register"])
+        _say("2. Put it before the gates that take seconds, and make it the champion", bold=True)
+        gates = [word for gate in _GATES for word in ("--gate", gate)]
+        report = ["--out", str(home / "gates")]
+        _run(processes, ["interlock", "gate", "run", "ecg", "1.0.0", *rules, *gates, *report])
+        _run(processes, ["interlock", "model", "promote", "ecg", "1.0.0", *_PROMOTION])
         _say("3. Serve the champion", bold=True)
         serve = ["interlock", "serve", "ecg", "--port", str(current.port)]
         with _serving(processes, serve, home) as url:
@@ -200,6 +207,7 @@ def _next(project: Path, home: Path, url: str, *, kept: bool) -> None:
             f"   export INTERLOCK_HOME={home}   # the registry of this demonstration",
             "   interlock model history ecg      # which version was live when, and why",
             f"   less {home / 'ecg-1.0.0' / 'card.md'}   # what the package says of itself",
+            f"   open {home / 'gates' / 'report.html'}   # what the gates found, with plots",
             "   interlock init my-model          # a project of your own",
         ]
     )
