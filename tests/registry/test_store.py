@@ -290,3 +290,11 @@ def test_versions_travel_as_json(registry: Registry, make_package: MakePackage) 
     """What a version is can be written down and read back."""
     version = registry.register(make_package(metrics={"test": {"f1": 0.5}}))
     assert msgspec.json.decode(msgspec.json.encode(version), type=type(version)) == version
+
+
+def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    """Who set INTERLOCK_HOME to the wrong place reads which, not a traceback."""
+    (tmp_path / "file").write_text("in the way")
+    registry = Registry(Settings(home=tmp_path / "file" / "home"))
+    with pytest.raises(ConfigurationError, match=r"INTERLOCK_HOME=.*home cannot be made"):
+        registry.models()

@@ -77,13 +77,22 @@ class Connection:
             # SQLAlchemy is heavy too, and no part of the base install.
             from interlock.registry.database import Database  # noqa: PLC0415
 
-        self._settings.home.mkdir(parents=True, exist_ok=True)
+        self._make_home()
         if self._settings.history_uri:
             return Database(self._settings.history_uri)
         if address.is_database(self._uri):
             return Database(self._uri)
         file = self._settings.home.resolve() / f"history-{address.key(self._uri)}.db"
         return Database(f"sqlite:///{file}")
+
+    def _make_home(self) -> None:
+        home = self._settings.home
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"INTERLOCK_HOME={home} cannot be made: {error.strerror}"
+            ) from error
 
     @cached_property
     def _history(self) -> Log[Entry]:
