@@ -25,7 +25,8 @@ are environment variables: see [serving](serving.md#settings).
 
 A command ends with 0 when all went well, 1 when a check failed (a file was changed, the graph
 answers otherwise than the model, a version is too low), 2 when what it was given cannot be used
-(a setting, an option, a signature), and 3 for every other failure.
+(a setting, an option, a signature), and 3 for every other failure. `interlock gate run` ends with
+its [verdict](gates.md#verdicts-and-exit-codes).
 
 This page is made by `python docs/cli.py`. Do not edit it.
 """

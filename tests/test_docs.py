@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from interlock.cli import main
 from interlock.errors import RequestError
 from interlock.serve.metrics import FAMILIES
 from interlock.settings import PREFIX, Settings
@@ -105,6 +106,18 @@ def test_the_command_line_reference_is_what_help_says() -> None:
     """Every command and option is on the page; `python docs/cli.py` writes it anew."""
     page = runpy.run_path(str(ROOT / "docs" / "cli.py"))["page"]
     assert (ROOT / "docs" / "cli.md").read_text() == page(), "run python docs/cli.py"
+
+
+def test_the_first_page_shows_what_init_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever types the first command sees what the page has shown."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main(["init", "stay"])
+    assert f"$ interlock init stay\n{capsys.readouterr().out}```" in (
+        (ROOT / "docs" / "index.md").read_text()
+    )
 
 
 def links() -> Iterator[tuple[str, str, str]]:

@@ -19,6 +19,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import LabelEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
+from interlock.evidence.splits import stratified
 from interlock.signature import Classes, Signature, Tensor
 
 Beats = NDArray[np.float32]
@@ -47,7 +48,7 @@ def fit(
     """
     beats, labels = data.train.features["beat"], data.train.truth
     if share < 1:
-        kept = np.random.RandomState(0).permutation(len(beats))[: round(share * len(beats))]
+        kept = stratified(labels, {"kept": share, "left": 1 - share}, seed=0)["kept"]
         beats, labels = beats[kept], labels[kept]
     # Matrices this small are faster on one thread.
     with threadpool_limits(1):
@@ -98,7 +99,9 @@ def network(
     most `shift` samples.
     """
     scaler = StandardScaler().fit(beats)
-    learner = MLPClassifier([int(size) for size in layers.split("-")], alpha=decay, random_state=0)
+    learner = MLPClassifier(
+        [int(size) for size in str(layers).split("-")], alpha=decay, random_state=0
+    )
     random = np.random.RandomState(0)
     for epoch in range(epochs):
         samples = scaler.transform(_disturbed(beats, noise, shift, random))

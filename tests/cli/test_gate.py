@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +21,12 @@ from tests.gates.conftest import Project
 from tests.gates.conftest import waves as waves  # noqa: PLC0414 - a fixture, used by its name
 
 Run = Callable[..., str]
+PATIENT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from interlock.cli import main
+main()
+"""
 MORE = '[metrics]\nprimary = "accuracy"\n[gates.champion]\nmargin = 0.05\n'
 
 
@@ -107,12 +118,39 @@ def test_json_is_the_report(run: Run, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_asked_is_refused(run: Run, tmp_path: Path) -> None:
-    """An unknown gate, and the policy of another model."""
-    assert "there is no gate 'gold'" in run("run", "waves", "1.0.1", "--gate", "gold", exit_code=2)
+    """An unknown gate, the policy of another model: 3, as 1 and 2 would be verdicts."""
+    assert "there is no gate 'gold'" in run("run", "waves", "1.0.1", "--gate", "gold", exit_code=3)
     other = (tmp_path / "interlock.toml").read_text().replace('"waves"', '"tides"')
     (tmp_path / "other.toml").write_text(other)
-    said = run("run", "waves", "1.0.1", "--policy", "other.toml", exit_code=2)
+    said = run("run", "waves", "1.0.1", "--policy", "other.toml", exit_code=3)
     assert "of the model 'tides'" in said
+    assert "no policy file" in run("run", "waves", "1.0.1", "--policy", "none.toml", exit_code=3)
+    assert "there is no waves:9.9.9" in run("run", "waves", "9.9.9", exit_code=3)
+
+
+@pytest.mark.parametrize("wrong", [("--gates", "floor"), ("--to", "gold"), ()])
+def test_a_command_line_that_cannot_be_read_is_no_verdict(run: Run, wrong: tuple[str, ...]) -> None:
+    """Whoever lets `inconclusive` pass must not let a slip of the pen pass."""
+    assert "Usage" in run("run", "waves", *(("1.0.1", *wrong) if wrong else ()), exit_code=3)
+
+
+def test_a_report_that_cannot_be_written_is_told_at_once(run: Run, tmp_path: Path) -> None:
+    """Not after the minute that the gates take, and before anything is on record."""
+    (tmp_path / "file").write_text("")
+    for place in ("file", "file/below"):
+        assert "no report can be written" in run(
+            "run", "waves", "1.0.1", "--out", place, exit_code=3
+        )
+    assert "no gate was run" in run("show", "waves", "1.0.1")
+
+
+def test_a_gate_is_one_line_no_longer_than_its_words(run: Run) -> None:
+    """In a pipe, nothing is folded, cut or filled up."""
+    printed = run("run", "waves", "1.0.1", "--gate", "signature", "--gate", "champion")
+    lines = printed.splitlines()
+    assert [line.split()[0] for line in lines[:3]] == ["gate", "signature", "champion"]
+    assert lines == [line.rstrip() for line in lines]
+    assert len(lines[1]) < 100 < len(lines[2])
 
 
 def test_the_list_has_every_gate(run: Run) -> None:
@@ -121,3 +159,31 @@ def test_the_list_has_every_gate(run: Run) -> None:
     assert tuple(row["gate"] for row in rows) == GATES
     assert rows[-1]["needed_for"] == "champion"
     assert "no gate was run" in run("show", "waves", "1.0.0")
+
+
+@pytest.mark.parametrize(("call", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_that_is_ended_leaves_nothing_behind(
+    project: None, tmp_path: Path, call: signal.Signals, code: int
+) -> None:
+    """No server, no scratch files, and no verdict: neither passed nor failed."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    # A background job of a shell without job control would ignore SIGINT, and so would its child.
+    command = [sys.executable, "-c", PATIENT, "gate", "run", "waves", "1.0.1", "--gate", "parity"]
+    process = subprocess.Popen(command, env={**os.environ, "TMPDIR": str(scratch)})
+    while not (logs := list(scratch.rglob("server.log"))):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(call)
+    assert process.wait(30) == code
+    assert logs
+    assert list(scratch.iterdir()) == []
+    environments = (environment(path) for path in Path("/proc").iterdir() if path.name.isdigit())
+    assert not any(str(scratch).encode() in found for found in environments)
+
+
+def environment(process: Path) -> bytes:
+    try:
+        return (process / "environ").read_bytes()
+    except OSError:
+        return b""

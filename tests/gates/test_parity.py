@@ -37,7 +37,7 @@ def test_a_true_package_passes(package: Package, tmp_path: Path) -> None:
 
 
 def test_changed_answers_are_found(package: Package, tmp_path: Path) -> None:
-    """Digests that fit do not help: the first example and door are named, with both answers."""
+    """Digests that fit do not help: the worst example and its door are named, with both answers."""
     chances = dict(package.golden().answers[4]["probabilities"])
     chances["high"] += 0.001
     odd = regolden(package, tmp_path / "odd", 4, probabilities=chances)

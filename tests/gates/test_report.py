@@ -107,6 +107,15 @@ def test_the_page_opens_with_the_verdict_and_needs_nothing_else() -> None:
     assert "0.012" in page
 
 
+def test_a_column_of_numbers_is_one_from_its_head_down() -> None:
+    """Also where the first row has none; what is not known takes no line of its own."""
+    page = report.page(outcome(FINDING), POLICY, {})
+    assert '<th class="number">low</th>' in page
+    assert '<td class="number">–</td>' in page
+    assert "<th>slice</th>" in page
+    assert "<dt>nothing</dt>" not in page
+
+
 def test_the_page_lists_every_gate_first(tmp_path: Path) -> None:
     """Verdict and sentence of each, then the details."""
     passed = Finding(gate="signature", verdict="passed", sentence="Same inputs and output.")

@@ -44,6 +44,7 @@ def test_a_server_runs_from_a_copy_of_the_package_alone(
                 *("PATH", "HOME", "LANG", "LC_CTYPE", "INTERLOCK_HOME"),
                 *("INTERLOCK_WORKERS", "INTERLOCK_PORT"),
                 *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
+                *("ORT_DISABLE_TELEMETRY", "MLFLOW_DISABLE_TELEMETRY"),
             }
             assert "INTERLOCK_WORKERS=2" in words
             assert (root / "cwd").readlink() == server.work

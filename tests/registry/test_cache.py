@@ -43,6 +43,21 @@ def test_what_was_put_is_found_without_fetching(cache: Cache, make_package: Make
     assert package.verify(path).digest == digest
 
 
+def test_what_the_registry_has_can_be_checked_all_the_same(
+    cache: Cache, make_package: MakePackage, tmp_path: Path
+) -> None:
+    """A whole copy from before is no proof that the registry still has the same."""
+    source = make_package()
+    digest = package.read(source).digest
+    path = cache.put(digest, fetching(source))
+    assert cache.put(digest, fetching(source), anew=True) == path
+    (source / "card.md").write_text("another")
+    with pytest.raises(IntegrityError, match=r"card\.md"):
+        cache.put(digest, fetching(source), anew=True)
+    assert cache.find(digest) == path
+    assert [found.name for found in (tmp_path / "cache").iterdir()] == [path.name]
+
+
 @pytest.mark.parametrize("damage", ["change", "remove", "add", "listing"])
 def test_a_damaged_package_is_fetched_anew(
     cache: Cache, make_package: MakePackage, damage: str

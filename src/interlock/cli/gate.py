@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeAlias
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from typer.core import TyperCommand
 
 from interlock import policy as policies
 from interlock import settings
-from interlock.cli.output import Json, out, progress, show_json, show_rows
-from interlock.errors import ConfigurationError
+from interlock.cli.output import Json, out, progress, show_json, show_rows, show_table
+from interlock.errors import ConfigurationError, InterlockError
 from interlock.policy import FILE, GATES, Policy
 from interlock.registry import Reference, Registry
 
@@ -33,10 +36,24 @@ Target: TypeAlias = Literal["staging", "champion"]
 
 EXIT = {"passed": 0, "failed": 1, "inconclusive": 2, "error": 3}
 """What `gate run` ends with, for continuous integration."""
+USAGE = 2
+"""What every other command ends with when it is called wrongly."""
 STYLES = {"passed": "green", "failed": "red", "inconclusive": "yellow", "error": "magenta"}
 
 
-@app.command()
+class _Verdict(TyperCommand):
+    """A command that ends with 2 when it is not sure, and so with 3 when it cannot be read."""
+
+    def make_context(self, *arguments: Any, **named: Any) -> Any:
+        try:
+            return super().make_context(*arguments, **named)
+        except Exception as error:
+            if getattr(error, "exit_code", 0) == USAGE:
+                error.exit_code = EXIT["error"]  # type: ignore[attr-defined]
+            raise
+
+
+@app.command(cls=_Verdict)
 def run(
     name: Name,
     version: Number,
@@ -62,26 +79,15 @@ def run(
 ) -> None:
     """Run gates, keep what they find with the version, and write a report.
 
-    Ends with 0 passed, 1 failed, 2 inconclusive, 3 when a gate could not look.
+    Ends with 0 passed, 1 failed, 2 inconclusive, 3 when a gate could not look, or none could.
     """
-    rules = policies.read(policy)
-    names = _known(gate) if gate else getattr(rules.gates.needs, to)
-    folder = out_dir or Path("gates") / f"{name}-{version}"
+    out_dir = out_dir or Path("gates") / f"{name}-{version}"
     files = {"holdout": holdout, "staging": staging}
-    with _registry() as registry, progress("gates", len(names)) as advance:
-        from interlock.gates import judge  # noqa: PLC0415 - loads pandas and the engine
-
-        found = registry.resolve(Reference(name=name, version=version))
-        outcome = judge.judge(
-            registry,
-            found,
-            rules,
-            names,
-            folder=policy.resolve().parent,
-            files=files,
-            notify=_steps(advance),
-        )
-        page = judge.keep(registry, found, outcome, rules, folder)
+    with _verdicts_alone(), _ended_by_sigterm():
+        rules = policies.read(policy)
+        names = _known(gate) if gate else getattr(rules.gates.needs, to)
+        asked = Reference(name=name, version=version)
+        outcome, page = _run(asked, rules, names, file=policy, files=files, out_dir=out_dir)
     _tell(outcome, page, as_json=as_json)
     raise typer.Exit(EXIT[outcome.verdict])
 
@@ -124,6 +130,62 @@ def _registry() -> Iterator[Registry]:
         registry.close()
 
 
+def _run(
+    reference: Reference,
+    rules: Policy,
+    names: Sequence[str],
+    *,
+    file: Path,
+    files: Mapping[str, Path | None],
+    out_dir: Path,
+) -> tuple[Outcome, Path]:
+    """What the gates say, on record, and the page that tells it."""
+    from interlock.gates import judge  # noqa: PLC0415 - loads pandas and the engine
+
+    folder = file.resolve().parent
+    with _registry() as registry, progress("gates", len(names)) as advance:
+        found = registry.resolve(reference)
+        _prepare(out_dir)
+        outcome = judge.judge(
+            registry, found, rules, names, folder=folder, files=files, notify=_steps(advance)
+        )
+        return outcome, judge.keep(registry, found, outcome, rules, out_dir)
+
+
+def _prepare(folder: Path) -> None:
+    """Make the report's folder before the gates run: they take a minute."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"no report can be written to {folder}: {error}") from error
+    if not os.access(folder, os.W_OK):
+        raise ConfigurationError(f"no report can be written to {folder}: it is not writable")
+
+
+@contextmanager
+def _verdicts_alone() -> Iterator[None]:
+    """1 and 2 are verdicts: whatever keeps the gates from looking ends with 3."""
+    try:
+        yield
+    except InterlockError as error:
+        print(f"interlock: {error}", file=sys.stderr)
+        raise typer.Exit(EXIT["error"]) from error
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Being told to end ends servers and takes scratch files away, as Ctrl-C does."""
+
+    def end(number: int, _frame: object) -> NoReturn:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _known(gates: Sequence[str]) -> tuple[str, ...]:
     for gate in gates:
         if gate not in GATES:
@@ -160,6 +222,4 @@ def _table(rows: Sequence[Sequence[str]], *more: str) -> None:
         table.add_column(column, overflow="fold")
     for gate, verdict, *rest in rows:
         table.add_row(gate, Text(verdict, STYLES[verdict]), *map(Text, rest))
-    # A terminal folds what is too wide; in a pipe, rich would cut it off at 80 columns.
-    wide = out if out.is_terminal else Console(highlight=False, width=1000)
-    wide.print(table, soft_wrap=False)
+    show_table(table)

@@ -50,7 +50,7 @@ def _sentence(found: list[Bound]) -> str:
     decisive = [one for one in found if one.verdict == verdict]
     said = decisive[0].sentence
     if verdict == "passed" and len(found) > 1:
-        return f"All {len(found)} bounds are cleared; the first: {said}"
+        return f"{len(found)} of {len(found)} bounds are cleared; the first: {said}"
     more = f" ({len(decisive) - 1} more likewise.)" if len(decisive) > 1 else ""
     return f"{said}{more}"
 

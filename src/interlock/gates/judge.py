@@ -50,7 +50,8 @@ def judge(
         )
     champion = _champion(registry, version.name)
     try:
-        path = registry.fetch(version)
+        # What others would get is judged, not a copy from before somebody meddled with it.
+        path = registry.fetch(version, anew=True)
     except IntegrityError as error:
         return runner.refused(_subject(version, champion), names, policy, str(error))
     with TemporaryDirectory(prefix="interlock-gates-") as scratch:

@@ -85,16 +85,18 @@ def _feeds(package: Package) -> list[Feed]:
 
 
 def _complaint(differing: list[Heard], expected: Arrays, tolerance: float) -> str:
-    """The first example that differs through any door, and the first door through which it does."""
-    places = [int(np.flatnonzero(one.apart > tolerance)[0]) for one in differing]
-    example = min(places)
-    one = differing[places.index(example)]
+    """The example that differs most through any door; a label that is another counts as more."""
+    one = max(differing, key=lambda heard: float(heard.apart.max()))
+    example = int(one.apart.argmax())
     count = max(int((other.apart > tolerance).sum()) for other in differing)
+    size = one.apart[example]
+    told = (
+        f"difference {size:.3g}, tolerance {tolerance:g}" if np.isfinite(size) else "another label"
+    )
     return (
         f"{count} of {len(one.apart)} golden examples are answered differently than recorded."
         f" Example {example} through the {one.door} door: {agreement.told(one.outputs, example)}"
-        f" instead of {agreement.told(expected, example)}"
-        f" (difference {one.apart[example]:.3g}, tolerance {tolerance:g})."
+        f" instead of {agreement.told(expected, example)} ({told})."
     )
 
 

@@ -101,6 +101,8 @@ def _lines(axes: Any, plot: Lines) -> None:
         axes.axhline(plot.level, color=INK, linewidth=1, linestyle="--", label="limit")
     axes.set_xlabel(plot.x_axis)
     axes.set_ylabel(plot.y_axis)
+    # Cut off below, a memory that grows by a page looks like a leak.
+    axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
     axes.grid(color=FAINT, linewidth=0.4)
     axes.legend(frameon=False, fontsize=8)
 

@@ -58,8 +58,10 @@ def page(outcome: Outcome, policy: Policy, spent: Mapping[str, Sequence[Spent]])
 def shown(value: Any) -> str:
     """A figure as a person reads it.
 
-    >>> shown(0.123456), shown(None), shown(12345678)
-    ('0.1235', '–', '12,345,678')
+    >>> shown(0.123456), shown(None), shown(12345678), shown(1234567.8)
+    ('0.1235', '–', '12,345,678', '1,234,568')
+    >>> shown({"rows": 500, "labels": ["a", "b"]})
+    'rows: 500; labels: a, b'
     """
     match value:
         case None:
@@ -68,12 +70,14 @@ def shown(value: Any) -> str:
             words = "yes" if value else "no"
         case int():
             words = f"{value:,}"
+        case float() if math.isfinite(value):
+            words = f"{value:.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
         case float():
-            words = f"{value:.4g}" if math.isfinite(value) else "–"
+            words = "–"
         case Mapping():
-            words = ", ".join(f"{key} {shown(item)}" for key, item in value.items())
+            words = "; ".join(f"{key}: {shown(item)}" for key, item in value.items())
         case list() | tuple():
-            words = "; ".join(shown(item) for item in value) or "none"
+            words = ", ".join(shown(item) for item in value) or "none"
         case _:
             words = str(value)
     return words
@@ -84,8 +88,9 @@ def _short(digest: str | None) -> str:
 
 
 def _lines(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """Figures that are one line each."""
-    return {key: value for key, value in figures.items() if not _is_table(value)}
+    """Figures that are one line each; those that are not known say nothing."""
+    known = {key: value for key, value in figures.items() if value is not None}
+    return {key: value for key, value in known.items() if not _is_table(value)}
 
 
 def _tables(figures: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -97,9 +102,10 @@ def _is_table(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
 
 
-def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Every key of `rows`, in the order in which they first come up."""
-    return list(dict.fromkeys(key for row in rows for key in row))
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
+    """Every key of `rows` in the order in which they first come up, and whether it has numbers."""
+    keys = dict.fromkeys(key for row in rows for key in row)
+    return {key: any(isinstance(row.get(key), int | float) for row in rows) for key in keys}
 
 
 def _plain(value: Any) -> Any:

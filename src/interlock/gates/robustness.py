@@ -8,54 +8,19 @@ answers better when all numbers come in another unit, or far worse than its trai
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
-import numpy as np
 
-from interlock.data import score
-from interlock.data.rows import Rows
-from interlock.errors import EngineError
-from interlock.evidence import catalogue
 from interlock.evidence.catalogue import Metric
 from interlock.evidence.compare import Comparison
-from interlock.evidence.scored import Scored
-from interlock.evidence.verdict import Verdict, worst
-from interlock.gates import disturbances
+from interlock.evidence.verdict import worst
 from interlock.gates.case import Case
-from interlock.gates.contest import Contest, allowed, interval
-from interlock.gates.disturbances import Disturbance, Feed
+from interlock.gates.contest import Contest, interval
 from interlock.gates.finding import Bars, Finding, Intervals
-from interlock.package import Package
-from interlock.package.profile import Profile
-from interlock.package.reader import PROFILE
+from interlock.gates.trial import UNDISTURBED, Trial, Tried
 
 GATE = "robustness"
-UNDISTURBED = "undisturbed"
-TOO_GOOD = 1 / 4
-"""Share of its loss that no sound model sheds when its inputs come in another unit.
-
-A network that is too sure of itself sheds some when all inputs lie nearer to their mean; on real
-heartbeats that was a fifth. One whose scaler is wrong by a factor of ten sheds two thirds.
-"""
-
-
-class Tried(NamedTuple):
-    """One disturbance: what it costs, how the champion compares, or why there is no answer."""
-
-    name: str
-    words: str
-    cost: Comparison | None = None
-    beside: Comparison | None = None
-    fault: str = ""
-
-    @property
-    def verdict(self) -> Verdict:
-        if self.fault:
-            return "failed"
-        return worst(one.verdict for one in (self.cost, self.beside) if one is not None)
 
 
 def check(case: Case) -> Finding:
@@ -92,162 +57,6 @@ def check(case: Case) -> Finding:
     )
 
 
-@dataclass(frozen=True)
-class Trial:
-    """Challenger and champion under the same disturbances."""
-
-    case: Case
-    metric: Metric
-    contest: Contest
-
-    @property
-    def challenger(self) -> Scored:
-        return self.case.score(self.case.challenger, self.contest.rows)
-
-    @property
-    def champion(self) -> Scored | None:
-        champion = self.case.champion
-        return self.case.score(champion, self.contest.rows) if champion else None
-
-    def fault(self) -> str:
-        """What is wrong with the answers to undisturbed rows, if anything."""
-        return _fault(
-            score.answers(self.case.challenger, self.contest.rows), len(self.contest.rows)
-        )
-
-    def all(self) -> Iterator[Tried]:
-        """The comparison without disturbance, then every disturbance."""
-        found = disturbances.of(self.case.challenger.signature, self.case.policy.gates.robustness)
-        among = len(found) * (2 if self.champion is not None else 1) + 1
-        if self.champion is not None:
-            words = "the holdout as it is"
-            beside = self._beside(self.challenger, self.champion, among)
-            yield Tried(UNDISTURBED, words, beside=beside)
-        for disturbance in found:
-            yield self._tried(disturbance, among)
-
-    def other_units(self) -> Iterator[str]:
-        """Sentences about units in which the challenger answers surely better than in its own.
-
-        Judged by a loss that also sees how sure the answers are: inputs ten times too large leave
-        many a label as it was, and make every probability extreme. No correction for the number
-        of units tried: a sound model is far from shedding the quarter that is asked for in any.
-        """
-        metric = self._loss()
-        own = metric.of(self.challenger)
-        for probe in disturbances.rescaled():
-            found, _fault = self._scored(self.case.challenger, probe, within=False)
-            if found is None or metric.of(found) > (1 - TOO_GOOD) * own:
-                continue
-            better = self.contest.compare(metric, self.challenger, found, margin=TOO_GOOD * own)
-            if better.verdict == "failed":
-                yield (
-                    f"It answers better with {probe.words}: its {metric.name} falls from"
-                    f" {own:.4g} to {metric.of(found):.4g}. Its graph does not scale inputs as its"
-                    " training did."
-                )
-
-    def recorded(self) -> Iterator[str]:
-        """A sentence, when the holdout shows surely less than the training's test recorded."""
-        recorded = self.case.challenger.manifest.metrics.get("test", {}).get(self.metric.name)
-        if recorded is None:
-            return
-        allowance = allowed(self.metric, self.case.policy.gates.robustness.loss, recorded)
-        sign = -1 if self.metric.better == "higher" else 1
-        found = self.contest.bound(
-            self.metric, self.challenger, limit=recorded + sign * allowance, among=2
-        )
-        if found.verdict == "failed":
-            yield (
-                f"Its training recorded {self.metric.name} {recorded:.4f} on the test rows,"
-                f" and the graph shows {found.figure:.4f} on the holdout: more is lost than"
-                f" {allowance:.4g}. It does not answer as the model did that was trained."
-            )
-
-    def _loss(self) -> Metric:
-        if self.case.task == "classification":
-            return self.case.metric("log_loss")
-        hazard = self.case.task == "hazard"
-        output = self.case.challenger.signature.output
-        return self.case.metric(catalogue.default_metric(output, event=hazard))
-
-    @property
-    def _margin_worse(self) -> float:
-        worse = self.case.policy.gates.robustness.worse
-        return allowed(self.metric, worse, self.metric.of(self.challenger))
-
-    def _tried(self, disturbance: Disturbance, among: int) -> Tried:
-        name, words = disturbance.name, disturbance.words
-        disturbed, fault = self._scored(self.case.challenger, disturbance)
-        if disturbed is None:
-            return Tried(name, words, fault=fault)
-        margin = allowed(
-            self.metric,
-            self.case.policy.gates.robustness.loss,
-            self.metric.of(self.challenger),
-        )
-        cost = self.contest.compare(
-            self.metric, disturbed, self.challenger, margin=margin, among=among
-        )
-        if self.case.champion is None:
-            return Tried(name, words, cost)
-        champion, _ = self._scored(self.case.champion, disturbance)
-        beside = self._beside(disturbed, champion, among) if champion is not None else None
-        return Tried(name, words, cost, beside)
-
-    def _beside(self, challenger: Scored, champion: Scored, among: int) -> Comparison:
-        return self.contest.compare(
-            self.metric, challenger, champion, margin=self._margin_worse, among=among
-        )
-
-    def _scored(
-        self, package: Package, disturbance: Disturbance, *, within: bool = True
-    ) -> tuple[Scored | None, str]:
-        """Answers to disturbed rows; None and a sentence when they are no answers."""
-        rows = self.contest.rows
-        feed = disturbances.disturb(
-            rows.feed(package.signature),
-            disturbance,
-            package.signature,
-            self._profile(package),
-            seed=self.case.policy.gates.robustness.seed,
-            within=within,
-        )
-        try:
-            answers = score.answers(package, _replaced(rows, feed))
-        except EngineError as error:
-            return None, str(error)
-        if fault := _fault(answers, len(rows)):
-            return None, fault
-        return score.pair(package.signature.output, answers, rows, scale=self.case.scale), ""
-
-    def _profile(self, package: Package) -> Profile:
-        """The challenger's profile: both are disturbed by the same amounts.
-
-        Only a champion whose inputs are others is disturbed by its own.
-        """
-        challenger = self.case.challenger
-        same = {field.name for field in package.signature.inputs} == {
-            field.name for field in challenger.signature.inputs
-        }
-        source = challenger if same else package
-        return Profile.from_json((source.path / PROFILE).read_bytes())
-
-
-def _replaced(rows: Rows, feed: Feed) -> Rows:
-    return Rows(features=feed, truth=rows.truth, index=rows.index)
-
-
-def _fault(answers: dict[str, Any], rows: int) -> str:
-    for name, values in answers.items():
-        if len(values) != rows:
-            return f"{len(values)} answers ({name}) to {rows} rows"
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            bad = int((~np.isfinite(values)).reshape(rows, -1).any(axis=1).sum())
-            return f"the {name} of {bad} rows are not finite"
-    return ""
-
-
 def _faulty(trial: Trial, fault: str) -> Finding:
     look = trial.contest.look
     return Finding(
@@ -261,19 +70,29 @@ def _faulty(trial: Trial, fault: str) -> Finding:
 
 
 def _sentence(tried: list[Tried], metric: Metric) -> str:
-    if not tried:
-        return "The signature has no input that any disturbance of the policy touches."
     verdict = worst(one.verdict for one in tried)
-    hit = [one for one in tried if one.verdict == verdict]
     if verdict == "passed":
-        most = min((one for one in tried if one.cost), key=_lost, default=None)
-        said = f"; the worst, {most.name}, costs {-_lost(most):.4f}" if most else ""
-        return f"{metric.name} holds under all {len(tried)} disturbances{said}."
+        return _praise([one for one in tried if one.cost], metric)
+    hit = [one for one in tried if one.verdict == verdict]
     first = next((one for one in hit if one.fault), hit[0])
     if first.fault:
         return f"Under {first.name} ({first.words}) it gives no answer: {first.fault}."
     what = "does harm" if verdict == "failed" else "may do harm"
-    return f"{first.name.capitalize()} ({first.words}) {what}: {_why(first, metric)}{_more(hit)}."
+    said = f"{first.name.capitalize()} ({first.words}) {what}"
+    if first.name == UNDISTURBED:
+        sure = "worse than" if verdict == "failed" else "not surely as good as"
+        said = f"Even undisturbed it is {sure} the champion"
+    return f"{said}: {_why(first, metric)}{_more(hit)}."
+
+
+def _praise(disturbed: list[Tried], metric: Metric) -> str:
+    if not disturbed:
+        return "The signature has no input that any disturbance of the policy touches."
+    most = min(disturbed, key=_lost)
+    count = f"all {len(disturbed)} disturbances" if len(disturbed) > 1 else "the disturbance"
+    return (
+        f"{metric.name} holds under {count}; the worst, {most.name}, costs {0.0 - _lost(most):.4f}."
+    )
 
 
 def _more(hit: list[Tried]) -> str:
@@ -314,7 +133,7 @@ def _row(one: Tried) -> dict[str, Any]:
 
 
 def _turned(figure: float | None) -> float | None:
-    return None if figure is None else -figure
+    return None if figure is None else 0.0 - figure  # never "-0"
 
 
 def _plots(tried: list[Tried], metric: Metric) -> tuple[Intervals | Bars, ...]:
@@ -324,7 +143,7 @@ def _plots(tried: list[Tried], metric: Metric) -> tuple[Intervals | Bars, ...]:
     for title, axis, found in (
         (
             f"What each disturbance does to {metric.name}",
-            f"disturbed less undisturbed {metric.name}",
+            f"difference in {metric.name} from undisturbed, right is better",
             own,
         ),
         (

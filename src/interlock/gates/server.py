@@ -1,7 +1,8 @@
 """A real server under test: `interlock serve` in processes of its own, from a package alone.
 
 It starts in a clean environment, in a directory that holds a copy of the package and nothing else,
-with a home of its own. When the ``with`` block ends, for whatever reason, its processes are gone.
+with a home of its own. When the ``with`` block ends, for whatever reason, its processes are gone;
+should this process be killed, they are told to end by themselves.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, Self
 import msgspec
 
 from interlock.errors import ServerError
+from interlock.gates import tether
 from interlock.gates.connection import Connection
 
 _START = 60.0  # seconds; a server that takes longer has failed, whatever its budget says
@@ -112,7 +113,7 @@ class Server:
         ServerError
             When it ends or is not ready in time; shows the end of its log.
         """
-        command = [sys.executable, "-I", "-m", "interlock.cli", "serve", *self._arguments]
+        command = tether.command("interlock.cli", "serve", *self._arguments)
         command += ["--workers", str(self.workers), "--port", str(self._port)]
         with self._log.open("ab") as log:
             self.began = time.monotonic()

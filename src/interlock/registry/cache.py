@@ -44,11 +44,12 @@ class Cache:
         self._discard(path)
         return None
 
-    def put(self, digest: str, fetch: Callable[[Path], Path]) -> Path:
+    def put(self, digest: str, fetch: Callable[[Path], Path], *, anew: bool = False) -> Path:
         """The package with this digest, from `fetch` unless it is here already.
 
         `fetch` is given an empty directory and returns the package's directory in it. Processes
-        that put the same package at the same time do not disturb each other.
+        that put the same package at the same time do not disturb each other. With `anew` it is
+        fetched and checked in any case.
 
         Raises
         ------
@@ -56,12 +57,12 @@ class Cache:
             When what was fetched is not the package with this digest.
         """
         found = self.find(digest)
-        if found is not None:
+        if found is not None and not anew:
             return found
         with self._scratch() as scratch:
             fetched = fetch(scratch)
             _check(fetched, digest)
-            return _move(fetched, self.path(digest))
+            return found or _move(fetched, self.path(digest))
 
     def known(self, name: str, version: str) -> str | None:
         """The digest of a semantic version that was seen in the registry before."""

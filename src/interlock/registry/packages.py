@@ -87,10 +87,13 @@ class Packages(Connection):
         wanted = parse(reference) if isinstance(reference, str) else reference
         return self._cached(wanted) or self.fetch(self.resolve(wanted))
 
-    def fetch(self, version: Version) -> Path:
-        """The package of a version that was resolved before, as `pull` gives it."""
+    def fetch(self, version: Version, *, anew: bool = False) -> Path:
+        """The package of a version that was resolved before, as `pull` gives it.
+
+        With `anew` the registry's files are fetched and checked even when the cache has a copy.
+        """
         path = self.cache.put(
-            version.digest, lambda scratch: self._backend.download(version, scratch)
+            version.digest, lambda scratch: self._backend.download(version, scratch), anew=anew
         )
         self.cache.remember(version.name, version.version, version.digest)
         return path
