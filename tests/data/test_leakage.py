@@ -73,3 +73,28 @@ def test_many_twins_are_counted_and_three_are_named() -> None:
     frame = pd.DataFrame({"x": range(50)})
     with pytest.raises(LeakageError, match=r"50 rows of test .* and 47 more\."):
         leakage.check({"train": part(frame, 0), "test": part(frame, 50)})
+
+
+@pytest.mark.parametrize("other", [{"b": [4.0], "a": [2.0]}, {"a": [2.0], "b": [4.0], "c": [9.0]}])
+def test_a_file_laid_out_differently_hides_nothing(other: dict[str, list[float]]) -> None:
+    """The order of columns does not matter, nor one that the other part lacks."""
+    train = part(pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]}), 0)
+    with pytest.raises(LeakageError, match="row 1 of train is row 10 of holdout"):
+        leakage.check({"train": train, "holdout": part(pd.DataFrame(other), 10)})
+
+
+@pytest.mark.parametrize("table", [True, False])
+def test_zero_is_zero_whatever_its_sign(table: bool) -> None:
+    """Minus zero in one part is the zero of another."""
+
+    def one(value: float, first: int) -> Rows:
+        return part(pd.DataFrame({"x": [value]}) if table else {"x": np.array([[value]])}, first)
+
+    with pytest.raises(LeakageError):
+        leakage.check({"train": one(-0.0, 0), "holdout": one(0.0, 1)})
+
+
+def test_parts_without_a_column_in_common_share_no_row() -> None:
+    """Nothing can be compared, so nothing is called a leak."""
+    one, other = part(pd.DataFrame({"a": [1]}), 0), part(pd.DataFrame({"b": [1]}), 1)
+    leakage.check({"train": one, "holdout": other})

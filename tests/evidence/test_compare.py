@@ -91,7 +91,7 @@ def test_lower_is_better_turns_the_difference_round() -> None:
     assert found.sentence.startswith("mae (lower is better): challenger")
 
 
-@pytest.mark.parametrize("name", ["accuracy", "f1_macro", "brier", "roc_auc", "ece", "log_loss"])
+@pytest.mark.parametrize("name", ["accuracy", "f1_macro", "brier", "roc_auc", "log_loss"])
 @pytest.mark.parametrize("groups", [None, 15])
 def test_equal_classifiers_have_no_interval_of_zero_width(name: str, groups: int | None) -> None:
     """Models that answer all rows alike may still differ on those not seen."""
@@ -318,3 +318,19 @@ def test_two_thousand_resamples_of_macro_f1_take_about_a_second() -> None:
     begun = time.process_time()
     compare(metric("f1_macro"), ours, theirs, margin=0.0, alpha=0.05)
     assert time.process_time() - begun < 4
+
+
+@pytest.mark.parametrize("name", ["ece", "hazard_calibration", "hazard_calibration:3"])
+def test_errors_of_calibration_are_not_compared(name: str) -> None:
+    """Their difference has no honest interval, so asking for one is refused with a way out."""
+    with pytest.raises(EvidenceError, match=r"cannot be compared.*brier"):
+        compare(metric(name), shares(500, 10), shares(500, 50), margin=0.0, alpha=0.05)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_line_that_is_no_number_is_refused(value: float) -> None:
+    """Neither a margin nor a limit can be infinite or nothing at all."""
+    with pytest.raises(EvidenceError, match="margin is"):
+        better(margin=value)
+    with pytest.raises(EvidenceError, match="limit is"):
+        bound(metric("accuracy"), shares(500, 10), limit=value, alpha=0.05)

@@ -73,3 +73,10 @@ def test_series_that_scales_nothing_is_refused(series: Any, season: int, message
     """A scale of 0 or of nothing would make every MASE infinite."""
     with pytest.raises(EvidenceError, match=message):
         losses.naive_error(series, season)
+
+
+def test_certain_answers_may_be_whole_numbers() -> None:
+    """Probabilities of 0 and 1 given as integers are what they say."""
+    found = losses.log_loss(np.array([0, 1]), np.array([[1, 0], [1, 0]]))
+    assert found[0] == pytest.approx(0)
+    assert found[1] > 30

@@ -98,6 +98,14 @@ def test_the_last_run_says_which_gates_it_takes() -> None:
     assert problems(lax, "staging") == [("staging", "missing")]
 
 
+def test_a_laxer_policy_does_not_undo_a_failure() -> None:
+    """What failed stands in the way though the policy of the last run asks for it no more."""
+    failed = found("champion", 1, verdict="failed", sentence="Worse.")
+    lax = found("parity", 2, needs={"champion": ["parity"]})
+    (objection,) = objections({"champion": failed, "parity": lax}, "champion", LIVE) or []
+    assert (objection.gate, objection.problem) == ("champion", "failed")
+
+
 def test_a_verdict_by_another_policy_is_outdated() -> None:
     """A lax policy cannot lend its verdict to a strict one."""
     newest = evidence(found("parity", 9, policy="sha256:other"))

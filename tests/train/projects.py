@@ -60,6 +60,13 @@ def reporting(data, report, strength=1.0):
     return fit(data, strength)
 
 
+def spoiling(data, strength=1.0):
+    model = fit(data, strength)
+    data.train.features["x"] = 0.0
+    data.validation.truth[:] = "up"
+    return model
+
+
 def choosy(data, strength=1.0):
     if strength < 1:
         raise Pruned

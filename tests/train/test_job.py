@@ -33,6 +33,15 @@ def test_fit_is_handed_train_and_validation_and_nothing_else(tmp_path: Path) -> 
     assert not np.shares_memory(job.data.train.index, job.parts["holdout"].index)
 
 
+def test_what_fit_does_to_its_rows_does_not_last(tmp_path: Path) -> None:
+    """The next fit, and whoever judges, has the rows as they were read."""
+    job = Job.read(make(tmp_path, fit="spoiling"))
+    x, truth = job.data.train.features["x"].copy(), job.data.validation.truth.copy()
+    job.fit({})
+    assert (job.data.train.features["x"] == x).all()
+    assert (job.data.validation.truth == truth).all()
+
+
 def test_defaults_of_fit_are_known(tmp_path: Path) -> None:
     """What is not set has the function's own default, so that the record is complete."""
     job = Job.read(make(tmp_path))

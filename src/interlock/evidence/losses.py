@@ -21,6 +21,8 @@ def log_loss(codes: NDArray[np.int64], probabilities: NDArray[Any]) -> Floats:
     `codes` are positions of the true classes, `probabilities` ``[rows, classes]``. A probability of
     0 counts as the smallest step of its floating-point type.
     """
+    if probabilities.dtype.kind != "f":
+        probabilities = probabilities.astype(np.float64)
     step = np.finfo(probabilities.dtype).eps
     of_truth = probabilities[np.arange(len(codes)), codes].clip(step, 1 - step)
     losses: Floats = -np.log(of_truth, dtype=np.float64)

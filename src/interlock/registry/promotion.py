@@ -45,15 +45,22 @@ def objections(
 
     `newest` is the last finding of each gate, `champion` what is live now: its digest, another
     word for a version that has none, None when nothing is. Which gates it takes is what the
-    policy of the last run said.
+    policy of the last run said; one that failed while it was needed counts even if it is no more.
     """
     if not newest:
         return None
     last = max(newest.values(), key=lambda one: one.sequence)
     if to not in last.needs:
         return [Objection(to, "missing", f"the policy does not say which gates {to} needs")]
-    found = [_objection(gate, newest.get(gate), last, champion) for gate in last.needs[to]]
-    return [objection for objection in found if objection is not None]
+    needed = last.needs[to]
+    found = [_objection(gate, newest.get(gate), last, champion) for gate in needed]
+    # A laxer policy does not undo what a gate has found while it was needed.
+    undone = [
+        Objection(gate, "failed", one.sentence)
+        for gate, one in newest.items()
+        if gate not in needed and gate in one.needs.get(to, ()) and one.verdict == "failed"
+    ]
+    return [*(objection for objection in found if objection is not None), *undone]
 
 
 def check_not_there(version: Version, to: str, entries: Sequence[Entry]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import random
 from collections.abc import Callable, Mapping
@@ -107,7 +108,9 @@ class Job:
         seed = self.policy.tune.seed
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002 - what libraries draw from when not told otherwise
-        return convert.load(self._fit(self.data, **self._with_report(parameters, report)))
+        # A copy: what a function does to its rows must not reach the next fit.
+        data = copy.deepcopy(self.data)
+        return convert.load(self._fit(data, **self._with_report(parameters, report)))
 
     def _with_report(self, parameters: Parameters, report: Report | None) -> dict[str, Any]:
         """`parameters`, and `report` where the project's function takes one."""
@@ -132,7 +135,7 @@ class Job:
         if not key:
             inputs = infer_inputs(self.data.train.features)
             return Signature(inputs=inputs, output=convert.infer_output(model))
-        found = project.function(key, self.folder, "train.signature")(self.data)
+        found = project.function(key, self.folder, "train.signature")(copy.deepcopy(self.data))
         if not isinstance(found, Signature):
             raise ConfigurationError(f"{key} gave a {type(found).__name__}, not a Signature")
         return found

@@ -10,6 +10,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from interlock.errors import EvidenceError
+from interlock.evidence.scored import Scored
 from interlock.train import fitted
 from interlock.train.fitted import Fitted
 from interlock.train.job import Job
@@ -63,7 +64,8 @@ def _try(job: Job, study: Study) -> FrozenTrial:
         value = _value(job, job.space(trial), trial)
     except Pruned:
         return study.optuna.tell(trial, state=TrialState.PRUNED)
-    except BaseException:
+    except BaseException as error:
+        error.add_note(f"This was trial {trial.number} with {trial.params}.")
         # Also when a person stops the search: the trial is not left behind as running.
         study.optuna.tell(trial, state=TrialState.FAIL)
         raise
@@ -76,12 +78,18 @@ def _value(job: Job, parameters: dict[str, Any], trial: optuna.Trial) -> float:
         if trial.should_prune():
             raise Pruned
 
-    return _measured(job, job.fit(parameters, report), "validation")
+    model = job.fit(parameters, report)
+    try:
+        scored = job.score(model, job.signature(model), "validation")
+    except EvidenceError as error:
+        # Answers that are no numbers: this model diverged, others need not.
+        raise Pruned from error
+    return _figure(job, scored, "validation")
 
 
-def _measured(job: Job, model: Any, part: str) -> float:
-    """The primary metric of `model` on one part."""
-    value = job.metric.of(job.score(model, job.signature(model), part))
+def _figure(job: Job, scored: Scored, part: str) -> float:
+    """The primary metric of answers to one part."""
+    value = job.metric.of(scored)
     if math.isfinite(value):
         return value
     raise EvidenceError(
@@ -106,7 +114,7 @@ def select(job: Job, study: Study, *, top: int, heard: Callable[[str], object]) 
         parameters = job.space(trial)
         model = job.fit(parameters)
         models.append(model)
-        test = _measured(job, model, "test")
+        test = _figure(job, job.score(model, job.signature(model), "test"), "test")
         candidates.append(Candidate(trial.number, parameters, trial.value or 0.0, test))
     sign = 1 if job.metric.better == "higher" else -1
     # Of equal ones the first: it was the better one on validation.
