@@ -97,7 +97,7 @@ def test_a_function_of_the_project_gives_rows(body: str, names: list[str], tmp_p
         ('source = "rows.parquet"\ngroup = "who"', "no column 'who', which data.group names"),
         ('source = "rows.parquet"\ndrop = ["who"]', "no column 'who', which data.drop names"),
         ('source = "rows.parquet"\ntime = "site"', "data.time holds no times"),
-        ('source = "train:rows"', "there is no module 'train' in"),
+        ('source = "nowhere:rows"', "there is no module 'nowhere' in"),
         (
             'source = "rows.parquet"\ndrop = ["age", "sex", "site", "when"]',
             "no column is left to learn from",
