@@ -45,7 +45,7 @@ def small(folder: Path) -> Case:
 
 
 def large(folder: Path) -> Case:
-    """A 1-D convolutional network with fixed random weights: some 0.25 ms a row."""
+    """A 1-D convolutional network with fixed random weights: some 0.2 ms a row once packaged."""
     rows = np.random.default_rng(7).normal(size=(200, SAMPLES)).astype(np.float32)
     path = folder / "large.onnx"
     onnx.save(_network(), path)
