@@ -34,6 +34,13 @@ def test_another_challenger_is_another_look(make_case: MakeCase) -> None:
     assert beside.spend("champion", "s", 0.05, against=True).number == 3
 
 
+def test_other_resamples_are_another_look(make_case: MakeCase) -> None:
+    """Nobody draws again and again for nothing until a verdict on the edge turns."""
+    case = make_case()
+    again = make_case(more="[gates.champion]\nresamples = 2001\n")
+    assert [one.spend("floor", "s", 0.05).number for one in (case, again)] == [1, 2]
+
+
 def test_a_look_is_on_record_under_the_digest_of_the_rows(
     make_case: MakeCase, registry: Registry
 ) -> None:

@@ -135,7 +135,9 @@ class Case:
         """
         digest = self.holdout().digest
         champion = self.champion.digest if against and self.champion else None
-        key = _key(self.challenger.digest, champion, settings)
+        # All gates resample as often as this one says: another number is another test.
+        resamples = self.policy.gates.champion.resamples
+        key = _key(self.challenger.digest, champion, settings, resamples)
         number = self.book.spend(digest, gate, key, alpha)
         return Look(digest, number, spending.allowance(alpha, number))
 
