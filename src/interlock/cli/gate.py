@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeAlias
 
@@ -108,7 +108,7 @@ def list_gates(policy: PolicyFile = Path(FILE), as_json: Json = False) -> None:
 @app.command()
 def show(name: Name, version: Number, as_json: Json = False) -> None:
     """Show what each gate last found about a version."""
-    with _registry() as registry, progress("asking the registry"):
+    with closing(Registry(settings.read())) as registry, progress("asking the registry"):
         found = registry.resolve(Reference(name=name, version=version))
         evidence = registry.evidence(name, found.digest)
     last = [evidence[gate] for gate in GATES if gate in evidence]
@@ -119,15 +119,6 @@ def show(name: Name, version: Number, as_json: Json = False) -> None:
         out.print(f"no gate was run on {found}: interlock gate run {name} {version}")
         return
     _table([(one.gate, one.verdict, one.sentence, one.moment[:16] + "Z") for one in last], "when")
-
-
-@contextmanager
-def _registry() -> Iterator[Registry]:
-    registry = Registry(settings.read())
-    try:
-        yield registry
-    finally:
-        registry.close()
 
 
 def _run(
@@ -143,7 +134,7 @@ def _run(
     from interlock.gates import judge  # noqa: PLC0415 - loads pandas and the engine
 
     folder = file.resolve().parent
-    with _registry() as registry, progress("gates", len(names)) as advance:
+    with closing(Registry(settings.read())) as registry, progress("gates", len(names)) as advance:
         found = registry.resolve(reference)
         _prepare(out_dir)
         outcome = judge.judge(

@@ -210,11 +210,11 @@ def every_node(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
     """Each node of `graph` and of the graphs inside its nodes (branches and loop bodies)."""
     for node in graph.node:
         yield node
-        for inner in _bodies(node):
+        for inner in bodies(node):
             yield from every_node(inner)
 
 
-def _bodies(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+def bodies(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
     """Graphs inside `node`."""
     for attribute in node.attribute:
         if attribute.HasField("g"):
@@ -315,7 +315,7 @@ def _rename(graph: onnx.GraphProto, prefix: str) -> None:
         # An empty name stands for an optional tensor that is left out.
         node.input[:] = [name and prefix + name for name in node.input]
         node.output[:] = [name and prefix + name for name in node.output]
-        for body in _bodies(node):
+        for body in bodies(node):
             _rename(body, prefix)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper, shape_inference
 
-from interlock.package.graph import every_node
+from interlock.package.graph import bodies, every_node
 
 OLDEST_OPSET = 13
 """Since this opset of ai.onnx, Unsqueeze and Squeeze take their axes as an input."""
@@ -204,17 +204,10 @@ def _extend(attribute: onnx.AttributeProto) -> None:
 def _reads(node: onnx.NodeProto) -> list[str]:
     """Every tensor that `node` may read, by itself or in the graphs inside it."""
     names = list(node.input)
-    for inner in _inner(node):
+    for inner in bodies(node):
         names += [output.name for output in inner.output]
         names += [name for nested in inner.node for name in _reads(nested)]
     return names
-
-
-def _inner(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs
 
 
 def _names(graph: onnx.GraphProto) -> Iterator[str]:

@@ -32,19 +32,9 @@ from interlock.policy.values import (
     impossible,
 )
 
-GATES: tuple[str, ...] = get_args(get_args(Gate)[0])
+GATES: tuple[Gate, ...] = get_args(get_args(Gate)[0])
 """Every gate, in the order in which they run."""
-OFFLINE: tuple[Gate, ...] = (
-    "integrity",
-    "signature",
-    "parity",
-    "champion",
-    "floor",
-    "slices",
-    "calibration",
-    "robustness",
-    "budget",
-)
+OFFLINE = tuple(gate for gate in GATES if gate != "infra")
 """Gates that need no staging environment."""
 HOLDOUT = {"champion", "floor", "slices", "calibration", "robustness"}
 """Gates that judge by the rows of the holdout."""
