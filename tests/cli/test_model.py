@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from interlock import package
@@ -195,7 +196,7 @@ def test_promote_refuses_with_what_is_in_the_way(judged: Run) -> None:
 def test_force_needs_a_reason_and_is_shown_everywhere(judged: Run) -> None:
     """In what promote prints, in the list, in the history and in the status."""
     forced = ("promote", "ecg", "1.1.0", "--to", "champion", "--force")
-    assert "say why" in judged(*forced, exit_code=2)
+    assert "say why with --reason" in judged(*forced, exit_code=2)
     said = judged(*forced, "--reason", "the old one harms")
     assert said == "champion is ecg:1.1.0 by force, which stays on record\n"
     assert "champion (forced)" in judged("list")
@@ -203,6 +204,33 @@ def test_force_needs_a_reason_and_is_shown_everywhere(judged: Run) -> None:
     assert "promotion, forced" in judged("status", "ecg")
     judged("promote", "ecg", "1.0.0", "--to", "champion", "--force", "--reason", "it did not")
     assert "promotion, forced" in judged("history", "ecg")
+
+
+def test_another_policy_than_the_champions_is_shown_everywhere(judged: Run, home: Path) -> None:
+    """In the history, in the status, and where the version is shown; and a dropped gate refused."""
+    judged("promote", "ecg", "1.1.0", "--to", "champion", "--force", "--reason", "why not")
+    registry = Registry(Settings(home=home, actor="ann"))
+    first, second = registry.versions("ecg")
+    last = registry.evidence("ecg", second.digest)["integrity"]
+    lax = {"staging": [], "champion": ["integrity"]}
+    change: dict[str, Any] = {
+        "version": "1.0.0",
+        "digest": first.digest,
+        "policy": "sha256:lax",
+        "needs": lax,
+    }
+    registry.record([msgspec.structs.replace(last, **change)])
+    said = judged("promote", "ecg", "1.0.0", "--to", "champion", exit_code=1)
+    assert "  champion: dropped; 1.1.0 became champion under a policy that needs it" in said
+    change |= {"gate": "champion", "champion": second.digest, "compares": True}
+    registry.record([msgspec.structs.replace(last, **change)])
+    registry.record([msgspec.structs.replace(last, **(change | {"gate": "integrity"}))])
+    registry.close()
+    judged("promote", "ecg", "1.0.0", "--to", "champion", "--reason", "calmer")
+    for command in ("history", "status", "show"):
+        assert "calmer (under another policy than 1.1.0's)" in judged(command, "ecg")
+    (line,) = [line for line in judged("show", "ecg").splitlines() if line.startswith("champion")]
+    assert line.split(maxsplit=1)[1].startswith("ann, promotion: calmer")
 
 
 def test_rollback_says_which_version_is_back(judged: Run) -> None:

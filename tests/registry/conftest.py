@@ -55,9 +55,16 @@ Judge = Callable[..., list[Evidence]]
 @pytest.fixture
 def judge(any_registry: Registry) -> Judge:
     """Record what one run of gates found about a version: each of `verdicts`, by its gate."""
+    usual = {"staging": ["parity"], "champion": ["parity", "champion"]}
 
-    def judge(version: Version, against: str | None = None, **verdicts: Verdict) -> list[Evidence]:
-        needs = {"staging": ["parity"], "champion": ["parity", "champion"]}
+    def judge(
+        version: Version,
+        against: str | None = None,
+        *,
+        policy: str = "sha256:p",
+        needs: dict[str, list[str]] = usual,
+        **verdicts: Verdict,
+    ) -> list[Evidence]:
         return any_registry.record(
             [
                 Evidence(
@@ -72,7 +79,7 @@ def judge(any_registry: Registry) -> Judge:
                     figures={"low": 0.1, "by": [{"class": "normal", "rows": 3}]},
                     holdout="sha256:h",
                     alpha=0.1 / 3,
-                    policy="sha256:p",
+                    policy=policy,
                     needs=needs,
                     run=uuid4().hex,
                 )

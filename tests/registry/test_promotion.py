@@ -17,10 +17,13 @@ from interlock.registry.promotion import (
     demand,
     objections,
 )
+from interlock.registry.rules import Rules
 
 THEN = "2026-01-01T00:00:00.000000Z"
 LIVE = "sha256:live"
 FORCE = "interlock model promote ecg 1.1.0 --to champion --force --reason …"
+FIRST = f"bob put champion of ecg on 1.0.1 at {THEN} (faster)"
+DROPPED = "1.0.0 became champion under a policy that needs it"
 NEEDS = {"staging": ["parity"], "champion": ["parity", "champion", "infra"]}
 VERSION = Version(name="ecg", version="1.1.0", number=2, digest="sha256:new", created=THEN, run="r")
 
@@ -64,15 +67,25 @@ def moved(number: int | None, digest: str | None, **values: Any) -> Entry:
     )
 
 
-def problems(newest: dict[str, Evidence], to: str = "champion", live: str | None = LIVE) -> Any:
+def rules(needs: dict[str, list[str]], policy: str = "sha256:p") -> Rules:
+    """What the champion, 1.0.0, was held to."""
+    return Rules(version="1.0.0", policy=policy, needs=needs)
+
+
+def problems(
+    newest: dict[str, Evidence],
+    to: str = "champion",
+    live: str | None = LIVE,
+    held: Rules | None = None,
+) -> Any:
     """What stands in the way, in short."""
-    return [(one.gate, one.problem) for one in objections(newest, to, live) or ()]
+    return [(one.gate, one.problem) for one in objections(newest, to, live, held) or ()]
 
 
 def test_nothing_is_in_the_way_when_every_gate_passed() -> None:
     """For exactly this package, against the champion of now."""
-    assert objections(evidence(), "champion", LIVE) == []
-    demand(VERSION, "champion", evidence(), [moved(1, LIVE)])
+    assert objections(evidence(), "champion", LIVE, None) == []
+    demand(VERSION, "champion", evidence(), [moved(1, LIVE)], rules(NEEDS))
 
 
 @pytest.mark.parametrize("verdict", ["failed", "inconclusive", "error"])
@@ -102,8 +115,10 @@ def test_a_laxer_policy_does_not_undo_a_failure() -> None:
     """What failed stands in the way though the policy of the last run asks for it no more."""
     failed = found("champion", 1, verdict="failed", sentence="Worse.")
     lax = found("parity", 2, needs={"champion": ["parity"]})
-    (objection,) = objections({"champion": failed, "parity": lax}, "champion", LIVE) or []
+    (objection,) = objections({"champion": failed, "parity": lax}, "champion", LIVE, None) or []
     assert (objection.gate, objection.problem) == ("champion", "failed")
+    # Another run by the laxer policy would not be asked for, so it is not advised.
+    assert not objection.again
 
 
 def test_a_verdict_by_another_policy_is_outdated() -> None:
@@ -124,7 +139,7 @@ def test_a_comparison_holds_only_against_the_champion_of_now() -> None:
 def test_without_any_gate_the_message_says_what_to_run() -> None:
     """A version that nobody looked at."""
     with pytest.raises(PromotionError, match=r"no gate was run on ecg:1\.1\.0: run `interlock"):
-        demand(VERSION, "champion", {}, [])
+        demand(VERSION, "champion", {}, [], None)
 
 
 def test_a_refusal_lists_every_gate_and_what_to_run() -> None:
@@ -135,13 +150,14 @@ def test_a_refusal_lists_every_gate_and_what_to_run() -> None:
         found("budget", 9, needs={"champion": [*NEEDS["champion"], "slices"]}),
     )
     with pytest.raises(PromotionError) as refused:
-        demand(VERSION, "champion", newest, [moved(3, "sha256:newer")])
+        demand(VERSION, "champion", newest, [moved(3, "sha256:newer")], None)
     assert str(refused.value).splitlines() == [
         "ecg:1.1.0 cannot become champion:",
         "  parity: failed; What parity says.",
         "  champion: outdated; the champion has changed since: run it again",
         "  infra: could not look; What infra says.",
         "  slices: missing; it was not run",
+        f"The champion has changed since ecg:1.1.0 was compared with it: {FIRST}.",
         "Run: interlock gate run ecg 1.1.0 --gate champion --gate infra --gate slices",
         f"A person may decide otherwise, for ever on record: {FORCE}",
     ]
@@ -152,24 +168,24 @@ def test_nothing_is_advised_where_running_again_changes_nothing() -> None:
     """The answer is on record already."""
     newest = evidence(found("parity", verdict="inconclusive"))
     with pytest.raises(PromotionError) as refused:
-        demand(VERSION, "champion", newest, [moved(1, LIVE)])
+        demand(VERSION, "champion", newest, [moved(1, LIVE)], None)
     assert "Run:" not in str(refused.value)
 
 
 def test_who_comes_second_is_told_who_was_first() -> None:
     """When only another champion is in the way, it is a conflict and no lack of evidence."""
     with pytest.raises(ConflictError, match=r"bob put champion of ecg on 1\.0\.1 .*\(faster\)"):
-        demand(VERSION, "champion", evidence(), [moved(1, LIVE), moved(3, "sha256:newer")])
+        demand(VERSION, "champion", evidence(), [moved(1, LIVE), moved(3, "sha256:newer")], None)
     with pytest.raises(ConflictError, match="bob took champion of ecg away"):
-        demand(VERSION, "champion", evidence(), [moved(1, LIVE), moved(None, None)])
+        demand(VERSION, "champion", evidence(), [moved(1, LIVE), moved(None, None)], None)
 
 
 def test_a_champion_that_is_none_of_ours_is_never_the_one_compared_with() -> None:
     """It has no digest, which is not the same as no champion."""
     alone = evidence(found("champion", champion=None))
-    demand(VERSION, "champion", alone, [])
+    demand(VERSION, "champion", alone, [], None)
     with pytest.raises(ConflictError, match="MLflow version 7"):
-        demand(VERSION, "champion", alone, [moved(7, None, version=None, actor=None)])
+        demand(VERSION, "champion", alone, [moved(7, None, version=None, actor=None)], None)
 
 
 def test_a_version_that_is_there_already_is_not_promoted_again() -> None:
@@ -183,9 +199,89 @@ def test_a_version_that_is_there_already_is_not_promoted_again() -> None:
 
 def test_the_history_is_told_which_gates_passed() -> None:
     """When nobody gives another reason."""
-    assert because(evidence(), "champion") == "passed parity, champion, infra"
+    assert because(evidence(), "champion", None) == "passed parity, champion, infra"
     lax = evidence(found("parity", 9, needs={"champion": []}))
-    assert because(lax, "champion") == "the policy asks for no gate"
+    assert because(lax, "champion", None) == "the policy asks for no gate"
+    assert because(lax, "champion", rules({"champion": ["infra"]})) == "passed infra"
+    assert because(lax, "champion", None, "faster") == "faster"
+
+
+def test_the_history_is_told_of_another_policy_than_the_champions() -> None:
+    """Other margins are no objection, but nobody shall have to find out by digests."""
+    other = rules(NEEDS, "sha256:before")
+    assert problems(evidence(), held=other) == []
+    told = " (under another policy than 1.0.0's)"
+    assert because(evidence(), "champion", other, "faster") == f"faster{told}"
+    assert because(evidence(), "staging", other) == f"passed parity{told}"
+    assert because(evidence(), "champion", rules(NEEDS), "faster") == "faster"
+
+
+def test_a_gate_that_the_policy_has_dropped_is_still_asked_for() -> None:
+    """What the champion was held to, its successor is held to: run all the same, or forced."""
+    lax = {"staging": [], "champion": ["parity"]}
+    newest = {"parity": found("parity", needs=lax)}
+    held = rules({"staging": ["infra"], "champion": ["slices", "parity"]})
+    (objection,) = objections(newest, "champion", LIVE, held) or []
+    assert (objection.gate, objection.problem) == ("slices", "dropped")
+    with pytest.raises(PromotionError) as refused:
+        demand(VERSION, "champion", newest, [moved(1, LIVE)], held)
+    assert str(refused.value).splitlines()[1:3] == [
+        f"  slices: dropped; {DROPPED}; this one does not: run it, or --force",
+        "Run: interlock gate run ecg 1.1.0 --gate slices",
+    ]
+    assert problems(newest, "staging", held=held) == [("infra", "dropped")]
+
+
+@pytest.mark.parametrize(
+    ("finding", "problem"),
+    [
+        ({"verdict": "passed"}, None),
+        ({"verdict": "failed"}, "failed"),
+        ({"verdict": "inconclusive"}, "inconclusive"),
+        ({"policy": "sha256:before"}, "outdated"),
+    ],
+)
+def test_a_dropped_gate_has_to_pass_like_any_other(
+    finding: dict[str, Any], problem: str | None
+) -> None:
+    """By the policy of the last run; that it was run is not enough."""
+    lax = {"champion": ["parity"]}
+    newest = {
+        "slices": found("slices", 1, needs=lax, **finding),
+        "parity": found("parity", 2, needs=lax),
+    }
+    expected = [("slices", problem)] if problem else []
+    assert problems(newest, held=rules({"champion": ["slices"]})) == expected
+
+
+def test_what_the_policy_needs_and_lacks_is_missing_not_dropped() -> None:
+    """Whether or not the champion was held to it."""
+    newest = {"parity": found("parity", needs={"champion": ["parity", "infra"]})}
+    assert problems(newest, held=rules({"champion": ["infra"]})) == [("infra", "missing")]
+
+
+def test_who_failed_and_came_second_is_told_both() -> None:
+    """That it failed against another champion is not all there is to know; it may be run again."""
+    newest = evidence(found("champion", verdict="failed", sentence="Worse."))
+    with pytest.raises(PromotionError) as refused:
+        demand(VERSION, "champion", newest, [moved(1, LIVE), moved(3, "sha256:newer")], None)
+    said = str(refused.value)
+    assert "  champion: failed; Worse." in said
+    assert "was compared with it: bob put champion of ecg on 1.0.1" in said
+    assert "Run: interlock gate run ecg 1.1.0 --gate champion" in said
+
+
+def test_the_champion_may_go_to_staging() -> None:
+    """Its comparison with the champion before holds, and it is not asked to beat itself."""
+    itself = "sha256:new"
+    assert problems(evidence(), live=itself) == []
+    even = found("champion", verdict="inconclusive", champion=itself)
+    assert problems(evidence(even), live=itself) == []
+    assert problems(evidence(even), live=LIVE) == [("champion", "inconclusive")]
+    worse = found("champion", verdict="failed", champion=itself)
+    assert problems(evidence(worse), live=itself) == [("champion", "failed")]
+    alone = found("infra", verdict="inconclusive", champion=itself)
+    assert problems(evidence(alone), live=itself) == [("infra", "inconclusive")]
 
 
 def test_other_aliases_need_no_promotion() -> None:

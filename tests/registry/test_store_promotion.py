@@ -79,7 +79,7 @@ def test_a_person_may_force_it_for_ever_on_record(
     any_registry: Registry, versions: Versions, name: str
 ) -> None:
     """With a reason; what was forced is marked in the list as long as it is there."""
-    with pytest.raises(ConfigurationError, match="say why"):
+    with pytest.raises(ConfigurationError, match="say why with --reason"):
         any_registry.promote(name, "1.1.0", "champion", force=True)
     any_registry.promote(name, "1.1.0", "champion", "the old one harms", force=True)
     last = any_registry.history(name)[-1]
@@ -95,6 +95,37 @@ def test_an_alias_that_was_set_by_hand_counts_as_forced(
     any_registry.set_alias(name, "experiment", "1.2.0", "just a name")
     forced = {one.alias: one.forced for one in any_registry.history(name) if one.end is None}
     assert forced == {"champion": True, "experiment": False}
+
+
+def test_a_promotion_is_held_to_what_the_champion_was_held_to(
+    any_registry: Registry, versions: Versions, judge: Judge, name: str
+) -> None:
+    """Gates that are needed no more are asked for once more; other rules are on record."""
+    judge(versions[1], versions[0].digest, parity="passed", champion="passed")
+    any_registry.promote(name, "1.1.0", "champion")
+    # Nobody relaxes the champion's rules by another run on the champion.
+    lax = {"staging": [], "champion": ["parity"]}
+    judge(versions[1], versions[0].digest, policy="sha256:lax", needs=lax, parity="passed")
+    judge(versions[2], versions[1].digest, policy="sha256:lax", needs=lax, parity="passed")
+    with pytest.raises(PromotionError, match=r"champion: dropped; 1\.1\.0 became champion under"):
+        any_registry.promote(name, "1.2.0", "champion")
+    any_registry.promote(name, "1.2.0", "staging", "to be looked at")
+    judge(versions[2], versions[1].digest, policy="sha256:lax", needs=lax, champion="passed")
+    any_registry.promote(name, "1.2.0", "champion")
+    told = [one.reason for one in any_registry.history(name)[-2:]]
+    other = "(under another policy than 1.1.0's)"
+    assert told == [f"to be looked at {other}", f"passed parity, champion {other}"]
+
+
+def test_the_champion_goes_to_staging_without_being_compared_with_itself(
+    any_registry: Registry, versions: Versions, judge: Judge, name: str
+) -> None:
+    """Whoever clears staging puts what is live there."""
+    judge(versions[1], versions[0].digest, parity="passed", champion="passed")
+    any_registry.promote(name, "1.1.0", "champion")
+    assert any_registry.promote(name, "1.1.0", "staging").aliases == ("champion", "staging")
+    with pytest.raises(PromotionError, match="no gate was run"):
+        any_registry.promote(name, "1.0.0", "staging")
 
 
 def test_evidence_against_a_champion_that_is_gone_does_not_count(
@@ -331,3 +362,26 @@ def test_the_status_says_who_is_live_by_what_right(
     (spent,) = status.holdouts
     assert (spent.holdout, spent.gate) == ("sha256:h", "champion")
     assert 0 <= spent.left < 0.05
+
+
+def test_a_rollback_of_a_certain_version_is_done_once(
+    any_registry: Registry, versions: Versions, name: str
+) -> None:
+    """Who comes second does not go further back: that version is champion no more."""
+    any_registry.promote(name, "1.1.0", "champion", "second", force=True)
+    any_registry.promote(name, "1.2.0", "champion", "third", force=True)
+    any_registry.rollback(name, "worse", of=versions[2].digest)
+    with pytest.raises(ConflictError, match="so nothing was rolled back"):
+        any_registry.rollback(name, "worse", of=versions[2].digest)
+    assert live(any_registry, name) == "1.1.0"
+
+
+def test_evidence_can_be_asked_for_without_moving_anything(
+    any_registry: Registry, versions: Versions, judge: Judge, name: str
+) -> None:
+    """The same refusals as a promotion's, and the alias stays where it is."""
+    with pytest.raises(PromotionError, match="no gate was run on"):
+        any_registry.demand(name, "1.1.0", "champion")
+    judge(versions[1], versions[0].digest, parity="passed", champion="passed")
+    assert any_registry.demand(name, "1.1.0", "champion").digest == versions[1].digest
+    assert live(any_registry, name) == "1.0.0"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from interlock.errors import ConfigurationError
 from interlock.registry import address, environment
+from interlock.registry.actor import actor
 from interlock.registry.cache import Cache
 from interlock.registry.entry import Entry
 from interlock.registry.evidence import Evidence
@@ -45,6 +46,13 @@ class Connection:
         """Give database connections back."""
         if "_database" in self.__dict__:
             self._database.close()
+
+    def logs(self) -> tuple[Log[Any], ...]:
+        """History, evidence and looks; nothing where the embedded database was never made."""
+        url = self._database.url
+        if address.is_sqlite(url) and not Path(url.partition(":///")[2]).exists():
+            return ()
+        return self._history, self._evidence, self._looks
 
     @cached_property
     def tracking(self) -> Tracking:
@@ -103,28 +111,28 @@ class Connection:
 
     @cached_property
     def _records(self) -> Records:
+        return Records(self._evidence, self._looks)
+
+    @cached_property
+    def _evidence(self) -> Log[Evidence]:
         database = self._database
         from interlock.registry import log, tables  # noqa: PLC0415
 
-        return Records(
-            log.Log(database, tables.EVIDENCE, Evidence, "evidence"),
-            log.Log(database, tables.LOOKS, Look, "list of looks"),
-        )
+        return log.Log(database, tables.EVIDENCE, Evidence, "evidence")
+
+    @cached_property
+    def _looks(self) -> Log[Look]:
+        database = self._database
+        from interlock.registry import log, tables  # noqa: PLC0415
+
+        return log.Log(database, tables.LOOKS, Look, "list of looks")
 
     @cached_property
     def _ledger(self) -> Ledger:
         return Ledger(self._backend, self._history)
 
     def _actor(self) -> str:
-        if self._settings.actor:
-            return self._settings.actor
-        try:
-            return getpass.getuser()
-        except (KeyError, OSError):
-            raise ConfigurationError(
-                "nobody is logged in here, so the history would not say who did this:"
-                " set INTERLOCK_ACTOR"
-            ) from None
+        return actor(self._settings)
 
 
 @contextmanager

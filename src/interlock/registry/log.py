@@ -16,7 +16,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from interlock.registry import chain
+from interlock.registry import address, chain
 from interlock.registry.chain import START, Kind
 from interlock.registry.database import Database
 
@@ -32,8 +32,18 @@ class Log(Generic[Kind]):
         self._database = database
         self._table = table
         self._kind = kind
-        self._title = title
+        self.title = title
         self._name, self._sequence = table.primary_key.columns
+
+    def place(self, name: str) -> str:
+        """What tells the chain `name` from all others: database, table and name."""
+        return f"{address.key(self._database.url)}/{self._table.name}/{name}"
+
+    def names(self) -> list[str]:
+        """Every name under which something is on record, sorted."""
+        query = sa.select(self._name).distinct().order_by(self._name)
+        with self._database.translated(), self._ready.connect() as connection:
+            return list(connection.execute(query).scalars())
 
     def entries(self, name: str) -> list[Kind]:
         """Everything on record under `name`, oldest first. The chain is not checked."""
@@ -51,7 +61,7 @@ class Log(Generic[Kind]):
             When a line was changed or taken out: names the first.
         """
         found = self.entries(name)
-        chain.verify(f"{self._title} of {name}", self._table.name, found)
+        chain.verify(f"{self.title} of {name}", self._table.name, found)
         return found
 
     def append(self, link: Kind) -> Kind | None:

@@ -37,9 +37,13 @@ class Records:
             if written is not None:
                 return written
 
+    def evidence(self, name: str) -> list[Evidence]:
+        """Every finding about the model, oldest first; RegistryError when one was changed."""
+        return self._evidence.verified(name)
+
     def newest(self, name: str, digest: str) -> dict[str, Evidence]:
-        """The last finding of each gate about a package; RegistryError when one was changed."""
-        return newest(self._evidence.verified(name), digest)
+        """The last finding of each gate about a package; raises as `evidence` does."""
+        return newest(self.evidence(name), digest)
 
     def holdouts(self, name: str) -> list[str]:
         """Digests of the data that versions of the model were judged by, sorted."""

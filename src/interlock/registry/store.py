@@ -12,9 +12,9 @@ from interlock.errors import (
     RegistryError,
 )
 from interlock.evidence.verdict import worst
-from interlock.registry import looks, promotion, reconcile, standing, succession
+from interlock.registry import looks, promotion, reconcile, rules, standing, succession
 from interlock.registry.entry import Entry
-from interlock.registry.evidence import Evidence
+from interlock.registry.evidence import Evidence, newest
 from interlock.registry.looks import Look
 from interlock.registry.packages import Packages
 from interlock.registry.periods import Period
@@ -85,13 +85,14 @@ class Registry(Packages):
     ) -> Version:
         """Put ``staging`` or ``champion`` on a version that its evidence allows there.
 
-        What the decision rests on must still hold when the alias moves. With `force` no evidence
-        is asked for; that needs a reason and is marked for ever in the history.
+        It is held to what its own policy needs and to what the champion's needed. What the decision
+        rests on must still hold when the alias moves. With `force` no evidence is asked for; that
+        needs a reason and is marked for ever in the history.
 
         Raises
         ------
         PromotionError
-            Lists each gate that is missing, failed, inconclusive or outdated.
+            Lists each gate that is missing, failed, inconclusive, outdated or dropped.
         ConflictError
             When somebody else was first, with this version or another: says who.
         RegistryError
@@ -102,10 +103,7 @@ class Registry(Packages):
         target = self.resolve(Reference(name=check_name(name), version=check_version(version)))
         entries = self._ledger.entries(name)
         promotion.check_not_there(target, to, entries)
-        if not force:
-            newest = self._records.newest(name, target.digest)
-            promotion.demand(target, to, newest, entries)
-            stated = stated or promotion.because(newest, to)
+        stated = stated if force else self._entitled(target, to, entries, stated)
         places = reconcile.recorded(entries)
         self._ledger.move(
             name,
@@ -119,10 +117,20 @@ class Registry(Packages):
         )
         return self.resolve(Reference(name=name, version=version))
 
-    def rollback(self, name: str, reason: str = "") -> Version:
+    def demand(self, name: str, version: str, to: str) -> Version:
+        """The version, when its evidence allows it at the alias `to`; raises as `promote` does."""
+        promotion.check_target(to)
+        target = self.resolve(Reference(name=check_name(name), version=check_version(version)))
+        entries = self._ledger.entries(name)
+        promotion.check_not_there(target, to, entries)
+        self._entitled(target, to, entries, "")
+        return target
+
+    def rollback(self, name: str, reason: str = "", *, of: str | None = None) -> Version:
         """Put the champion back on the version that was champion before; returns that version.
 
-        A second rollback goes further back. It rests on the history alone, not on its chain: a
+        A second rollback goes further back, unless `of` is given: the digest of the version that is
+        to go. It rests on the history alone, not on its chain: a
         broken history must not keep anybody from rolling back.
 
         Raises
@@ -138,6 +146,8 @@ class Registry(Packages):
         if not entries:
             self.versions(name)
         now, back = succession.turn(name, entries)
+        if of not in (None, now.digest):
+            raise ConflictError(f"{now.told()}, so nothing was rolled back")
         target = self._ready_to_serve(back)
         self._ledger.move(
             name,
@@ -242,6 +252,14 @@ class Registry(Packages):
         """Settle moves that a crash left open, and record those made behind our back."""
         self._ledger.look(check_name(name))
 
+    def _entitled(self, target: Version, to: str, entries: Sequence[Entry], reason: str) -> str:
+        """Why the evidence allows `target` there; raises as `promote` does when it does not."""
+        known = self._records.evidence(target.name)
+        found = newest(known, target.digest)
+        held = rules.of_champion(entries, known)
+        promotion.demand(target, to, found, entries, held)
+        return promotion.because(found, to, held, reason)
+
     def _ready_to_serve(self, back: Entry) -> Version:
         """The version that `back` put there, in the cache."""
         try:
@@ -258,5 +276,7 @@ class Registry(Packages):
 
 def _stated(reason: str) -> str:
     if not reason.strip():
-        raise ConfigurationError("say why: the history needs a reason for every move of an alias")
+        raise ConfigurationError(
+            "say why with --reason: the history needs a reason for every move of an alias"
+        )
     return reason.strip()

@@ -14,6 +14,18 @@ def current(entries: Sequence[Entry]) -> Entry | None:
     return next((entry for entry in reversed(entries) if _crowns(entry)), None)
 
 
+def right(entries: Sequence[Entry]) -> Entry | None:
+    """The entry that the present champion owes its place to; None when nothing is champion.
+
+    A version that was rolled back to is there by the right by which it was there before.
+    """
+    now = current(entries)
+    if now is None or now.number is None:
+        return None
+    its = [one for one in entries if _crowns(one) and _identity(one) == _identity(now)]
+    return next((one for one in reversed(its) if one.move != "rollback"), now)
+
+
 def turn(name: str, entries: Sequence[Entry]) -> tuple[Entry, Entry]:
     """What a rollback goes from, and what it goes back to.
 

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
+from interlock.cli.model.periods import manner, mover
 from interlock.cli.model.registry import opened
 from interlock.cli.output import Json, out, show_json, show_rows
 from interlock.errors import ConfigurationError
-from interlock.registry import Version, cache
+from interlock.registry import Period, Version, cache
 
 app = typer.Typer()
 
@@ -59,19 +60,23 @@ def list_versions(
 
 @app.command()
 def show(reference: Wanted, as_json: Json = False) -> None:
-    """Show one version: digest, aliases, metrics and parents."""
+    """Show one version: digest, aliases and why, metrics, parents."""
     with opened("asking the registry") as registry:
         version = registry.resolve(reference)
+        held = [] if as_json else registry.history(version.name)
     if as_json:
         show_json(version)
         return
+    places = {
+        one.alias: _place(one) for one in held if one.end is None and one.number == version.number
+    }
     metrics = {
         f"{split}.{name}": f"{value:.4g}"
         for split, named in version.metrics.items()
         for name, value in named.items()
     }
     parents = {"parents": "\n".join(version.parents)} if version.parents else {}
-    facts = {**_row(version), "digest": version.digest, **parents, **metrics}
+    facts = {**_row(version), "digest": version.digest, **places, **parents, **metrics}
     show_rows([{"": key, " ": value} for key, value in facts.items()], as_json=False, empty="")
 
 
@@ -102,6 +107,12 @@ def _row(version: Version) -> dict[str, str]:
         "digest": version.digest[:19],
         "created": version.created[:19] + "Z",
     }
+
+
+def _place(period: Period) -> str:
+    """By what right a version holds an alias."""
+    told = ", ".join(word for word in (mover(period), manner(period)) if word)
+    return f"{told}: {period.reason}" if period.reason else told
 
 
 def _marked(version: Version) -> list[str]:
