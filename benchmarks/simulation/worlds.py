@@ -2,7 +2,8 @@
 
 Each world is a large population of rows with the answers of two models. A study draws some of its
 rows (or groups) at random and compares the models on them, with the margin at the true difference:
-there, `passed` and `failed` are both wrong.
+there, `passed` and `failed` are both wrong. A study of the challenger alone holds it against the
+figure that it has in the whole population.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlock.evidence.adversary import Rows
-from interlock.evidence.catalogue import metric
+from interlock.evidence.catalogue import Metric, metric
 from interlock.evidence.compare import Comparison, compare
 from interlock.evidence.limits import Limits, limits
 from interlock.evidence.scored import Scored
@@ -37,8 +38,16 @@ class World:
     def difference(self, name: str) -> float:
         """The truth: above 0 the challenger is better by the metric called `name`."""
         found = metric(name)
-        apart = found.of(self.challenger) - found.of(self.champion)
+        apart = _figure(found, self.challenger) - _figure(found, self.champion)
         return apart if found.better == "higher" else -apart
+
+    def truth(self, setting: Setting) -> float:
+        """What the limits of a setting ought to hold: a difference or a figure, oriented so."""
+        if not setting.alone:
+            return self.difference(setting.metric)
+        found = metric(setting.metric)
+        figure = _figure(found, self.challenger)
+        return figure if found.better == "higher" else -figure
 
     def study(self, size: int, random: np.random.Generator) -> tuple[Array, Array | None]:
         """Rows of a study, `size` rows or groups, and the group of each."""
@@ -61,6 +70,10 @@ class Setting:
     by_class: bool = False
     grouped: bool = True
     """Without, groups are overlooked: what not to do."""
+    alone: bool = False
+    """The challenger by itself, as `bound` holds it against a limit."""
+    demanded: bool = True
+    """Without, it shows what no interval can do."""
 
     @property
     def drawn(self) -> str:
@@ -68,6 +81,15 @@ class Setting:
         if self.world is not patients:
             return "rows by class" if self.by_class else "rows"
         return "groups" if self.grouped else "rows, groups overlooked"
+
+
+def _figure(found: Metric, everybody: Scored) -> float:
+    """The figure of a population, worked out on a copy.
+
+    What answers work out once (ranks, say) goes along with every study of theirs, and that of a
+    population is large.
+    """
+    return found.of(everybody.take(np.arange(len(everybody))))
 
 
 def judge(
@@ -98,9 +120,10 @@ def judge(
 def examine(
     setting: Setting, world: World, random: np.random.Generator, *, alpha: float, resamples: int
 ) -> Limits:
-    """Limits of the difference in one study, and with them those of BCa alone."""
+    """Limits of one study, and with them those of BCa alone."""
     drawn, group = world.study(setting.size, random)
-    challenger, champion = world.challenger.take(drawn), world.champion.take(drawn)
+    challenger = world.challenger.take(drawn)
+    champion = None if setting.alone else world.champion.take(drawn)
     strata = challenger.codes if setting.by_class else None
     rows = Rows(challenger, champion, strata, group if setting.grouped else None)
     seed = int(random.integers(2**31))
@@ -134,6 +157,22 @@ def _classified(truth: Array, answer: Array, random: np.random.Generator) -> Sco
     return Scored(truth=labels[truth], labels=LABELS, predicted=labels[answer], probabilities=rest)
 
 
+def blunders() -> World:
+    """As `classes`, but the challenger gives the truth one in a million in 0.3% of the rows."""
+    world = classes()
+    random = np.random.default_rng(6)
+    other = world.challenger
+    chances = other.given.copy()
+    rows = np.flatnonzero(random.random(POPULATION) < 0.003)
+    truth = other.codes[rows]
+    chances[rows] *= (1 - 1e-6) / (1 - chances[rows, truth])[:, None]
+    chances[rows, truth] = 1e-6
+    challenger = Scored(
+        truth=other.truth, labels=LABELS, predicted=other.predicted, probabilities=chances
+    )
+    return World(challenger, world.champion)
+
+
 def nearly_perfect() -> World:
     """Two classes, hardly an error: most studies see a handful of rows that differ."""
     random = np.random.default_rng(2)
@@ -153,6 +192,20 @@ def numbers() -> World:
     shared, *own = random.lognormal(sigma=0.8, size=(3, POPULATION))
     champion, challenger = (
         Scored(truth=truth, predicted=truth + scale * (0.8 * shared + 0.4 * one))
+        for scale, one in zip((1.0, 1.1), own, strict=True)
+    )
+    return World(challenger, champion)
+
+
+def forecasts() -> World:
+    """Three steps ahead, with errors that belong together and grow; 10% larger the challenger's."""
+    random = np.random.default_rng(8)
+    number = POPULATION // 4
+    truth = random.normal(size=(number, 3)).cumsum(axis=1)
+    shared = random.standard_t(4, size=(number, 1))
+    own = random.standard_t(4, size=(2, number, 3))
+    champion, challenger = (
+        Scored(truth=truth, values=truth + scale * np.arange(1, 4) * (0.5 * shared + 0.4 * one))
         for scale, one in zip((1.0, 1.1), own, strict=True)
     )
     return World(challenger, champion)

@@ -128,6 +128,17 @@ def test_what_cannot_be_asked_is_refused(run: Run, tmp_path: Path) -> None:
     assert "there is no waves:9.9.9" in run("run", "waves", "9.9.9", exit_code=3)
 
 
+def test_a_run_of_no_gate_at_all_is_refused(run: Run, tmp_path: Path) -> None:
+    """A policy that needs none finds nothing out: that is no verdict, not even inconclusive."""
+    policy = (tmp_path / "interlock.toml").read_text() + "[gates.needs]\nstaging = []\n"
+    (tmp_path / "idle.toml").write_text(policy)
+    idle = ("run", "waves", "1.0.1", "--policy", "idle.toml", "--to", "staging")
+    said = run(*idle, exit_code=3)
+    assert "no gate was named, and idle.toml needs none for staging" in said
+    assert "no gate was run" in run("show", "waves", "1.0.1")
+    assert "passed" in run(*idle, "--gate", "signature")
+
+
 @pytest.mark.parametrize("wrong", [("--gates", "floor"), ("--to", "gold"), ()])
 def test_a_command_line_that_cannot_be_read_is_no_verdict(run: Run, wrong: tuple[str, ...]) -> None:
     """Whoever lets `inconclusive` pass must not let a slip of the pen pass."""

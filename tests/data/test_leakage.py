@@ -75,6 +75,15 @@ def test_many_twins_are_counted_and_three_are_named() -> None:
         leakage.check({"train": part(frame, 0), "test": part(frame, 50)})
 
 
+def test_long_identifiers_are_told_apart() -> None:
+    """Whole numbers that one float stands for are different rows; the same one is a twin."""
+    long = 2**60 + np.arange(100)
+    parts = {"train": part(pd.DataFrame({"id": long[:50]}), 0)}
+    leakage.check(parts | {"test": part(pd.DataFrame({"id": long[50:]}), 50)})
+    with pytest.raises(LeakageError, match=r"1 rows of test .* row 49 of train is row 50 of test"):
+        leakage.check(parts | {"test": part(pd.DataFrame({"id": long[49:50]}), 50)})
+
+
 @pytest.mark.parametrize("other", [{"b": [4.0], "a": [2.0]}, {"a": [2.0], "b": [4.0], "c": [9.0]}])
 def test_a_file_laid_out_differently_hides_nothing(other: dict[str, list[float]]) -> None:
     """The order of columns does not matter, nor one that the other part lacks."""

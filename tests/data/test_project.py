@@ -70,3 +70,28 @@ def test_a_library_that_the_project_lacks_is_told_as_python_tells_it(tmp_path: P
     made = folder(tmp_path, "one", train="import no_such_library\n")
     with pytest.raises(ModuleNotFoundError, match="no_such_library"):
         project.function("train:fit", made, "train.fit")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("def fit():\n    deep()\n\ndef deep():\n    raise KeyError('a')\n", "train.py, line 5"),
+        ("import json\n\ndef fit():\n    json.loads('{')\n", "train.py, line 4"),
+        ("import no_such_library\n", "train.py, line 1"),
+        ("def fit(data):\n    return data\n", ""),
+        ("def fit(:\n", ""),
+    ],
+    ids=["below", "in a library", "while it is imported", "at the call", "no Python at all"],
+)
+def test_an_error_is_laid_at_the_line_of_the_project(text: str, place: str, tmp_path: Path) -> None:
+    """What a library raised, at the line that asked for it."""
+    with pytest.raises((KeyError, ValueError, ImportError, TypeError, SyntaxError)) as raised:
+        project.function("train:fit", folder(tmp_path, "one", train=text), "train.fit")()
+    assert project.blame(raised.value) == place
+
+
+def test_an_error_of_ours_is_not_laid_at_a_project() -> None:
+    """Nothing of a project was being called."""
+    with pytest.raises(ZeroDivisionError) as raised:
+        _ = 1 / 0
+    assert project.blame(raised.value) is None

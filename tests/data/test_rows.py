@@ -67,7 +67,35 @@ def test_place_and_slices_have_no_say_in_the_digest() -> None:
     """The same rows from another file are the same data; a column for slices changes nothing."""
     assert rows(index=np.arange(4) + 100, columns={}).digest == rows().digest
     assert rows().digest.startswith("sha256:")
-    assert rows().take(np.array([1, 0, 2, 3])).digest != rows().digest
+
+
+def test_the_order_of_rows_and_columns_and_their_types_have_no_say_in_the_digest() -> None:
+    """A file sorted otherwise is the same holdout, with no new looks; a row twice is not."""
+    shuffled = rows().take(np.array([2, 0, 3, 1]))
+    frame = shuffled.features
+    assert isinstance(frame, pd.DataFrame)
+    other = rows(
+        features=frame[["sex", "age"]].astype({"age": "float64", "sex": "category"}),
+        truth=shuffled.truth.astype(str),
+        time=shuffled.time,
+        group=shuffled.group,
+    )
+    assert other.digest == rows().digest
+    assert rows().take(np.array([0, 1, 2, 3, 3])).digest != rows().digest
+
+
+def test_truth_belongs_to_its_row() -> None:
+    """The same features and the same labels, but exchanged between rows, are other data."""
+    exchanged = np.array(["b", "a", "b", "a"], object)
+    assert rows(truth=exchanged).digest != rows().digest
+
+
+def test_rows_have_an_order_of_their_own() -> None:
+    """However they are sorted before, they end up alike, each with its number in the source."""
+    one, other = rows().ordered(), rows().take(np.array([3, 1, 0, 2])).ordered()
+    assert one.index.tolist() == other.index.tolist()
+    assert one.truth.tolist() == other.truth.tolist() == rows().truth[one.index].tolist()
+    assert sorted(one.index.tolist()) == [0, 1, 2, 3]
 
 
 def test_parts_of_other_length_are_refused() -> None:

@@ -131,6 +131,46 @@ def test_rows_without_truth_or_time_are_named(column: str, tmp_path: Path) -> No
         source.load(written(data=DATA), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        (["2026-01-03", "soon", "2026-01-02"], r"data\.time holds no times: 'soon' in row 1;"),
+        (["2026-01-03", "2026-13-01", "2026-01-02"], "'2026-13-01' in row 1"),
+    ],
+)
+def test_a_text_that_is_no_time_is_named_with_its_row(
+    times: list[str], told: str, tmp_path: Path
+) -> None:
+    """In our own words, not in those of the library that reads times."""
+    FRAME.assign(when=times).to_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(ConfigurationError, match=told) as caught:
+        source.load(written(data=DATA), tmp_path)
+    assert "format" not in str(caught.value)
+    assert str(caught.value).endswith("write them as 2026-01-31T12:00")
+
+
+@pytest.mark.parametrize("key", ["label", "group"])
+def test_text_and_numbers_in_one_column_are_refused(key: str, tmp_path: Path) -> None:
+    """Nobody knows whether 7 and "7" are the same patient."""
+    (tmp_path / "train.py").write_text(
+        "import numpy as np\nimport pandas as pd\n\ndef load():\n"
+        "    who = np.array([7, '7', 'b'], object)\n"
+        "    return pd.DataFrame({'x': [1, 2, 3], 'who': who, 'label': ['a', 'b', 'b']})\n"
+    )
+    policy = written(data=f'source = "train:load"\n{key} = "who"')
+    with pytest.raises(ConfigurationError, match=rf"data\.{key} \(who\) holds text and other"):
+        source.load(policy, tmp_path)
+
+
+def test_tensors_of_text_are_refused_by_name(tmp_path: Path) -> None:
+    """Arrays by name are tensors of numbers; the message says what to do with others."""
+    np.savez(tmp_path / "rows.npz", beat=np.zeros((2, 3)), who=["ann", "bob"], label=["a", "b"])
+    with pytest.raises(ConfigurationError, match=r"who holds <U3 and not numbers: .* data\.drop"):
+        source.load(written(data='source = "rows.npz"'), tmp_path)
+    dropped = source.load(written(data='source = "rows.npz"\ndrop = ["who"]'), tmp_path)
+    assert list(dropped.features) == ["beat"]
+
+
 @pytest.mark.parametrize("seen", [[1, 0, 1], [True, False, True]])
 def test_ends_are_true_or_false(seen: list[object], tmp_path: Path) -> None:
     """Ones and zeros, or truths, say whether an end was seen; words do not."""

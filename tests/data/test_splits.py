@@ -139,3 +139,76 @@ def test_a_column_that_is_not_there_is_refused() -> None:
     policy = written(data='time = "t"', splits='by = "time"')
     with pytest.raises(ConfigurationError, match=r"name it as data\.time"):
         splits.split(rows(["a"] * 10), policy)
+
+
+@pytest.mark.parametrize("by", ["row", "group"])
+def test_data_that_grow_move_nothing_where_a_hash_assigns(by: str) -> None:
+    """Rows that come later, in front or between, leave every row in the part that it was in."""
+    group = np.repeat([f"patient {number}" for number in range(300)], 3).astype(object)
+    policy = written(data='group = "g"', splits=f'by = "{by}"\nassign = "hash"\nseed = 4')
+    whole = rows(np.zeros(900), group=group)
+    few = whole.take(np.random.default_rng(0).permutation(900)[:500])
+    grown = {name: set(part.index.tolist()) for name, part in splits.split(whole, policy).items()}
+    for name, part in splits.split(few, policy).items():
+        assert set(part.index.tolist()) <= grown[name]
+    for name, share in SHARES.items():
+        assert len(grown[name]) == pytest.approx(900 * share, abs=60)
+
+
+def test_a_hash_keeps_groups_and_twins_together_and_follows_the_seed() -> None:
+    """A group is never cut, nor are rows of equal features; another seed is another split."""
+    group = np.repeat(np.arange(100), 4)
+    found = splits.by_hash({"group": group}, SHARES, 0)
+    assert sum(len(set(group[rows].tolist())) for rows in found.values()) == 100
+    other = splits.by_hash({"group": group}, SHARES, 1)
+    assert other["train"].tolist() != found["train"].tolist()
+    twins = np.repeat(np.arange(200.0), 2)
+    parts = splits.by_hash({"x": twins}, SHARES, 0)
+    assert sum(len(set(twins[rows].tolist())) for rows in parts.values()) == 200
+
+
+def test_a_hash_that_leaves_a_part_empty_is_refused() -> None:
+    """Four rows do not fill five parts; the message counts them."""
+    with pytest.raises(EvidenceError, match="would be empty: 4 different rows are too few"):
+        splits.split(rows(np.zeros(4)), written(splits='assign = "hash"'))
+
+
+def test_a_class_that_a_part_lacks_is_warned_of() -> None:
+    """By name, with its rows and the parts that have none of them."""
+    truth = np.array(["a"] * 97 + ["rare"] * 3, object)
+    told = r"^small classes: 'rare' has 3 rows and none in test, holdout, staging$"
+    with pytest.warns(UserWarning, match=told):
+        parts = splits.split(rows(truth), written())
+    assert {name: int(np.sum(part.truth == "rare")) for name, part in parts.items()} == {
+        "train": 2,
+        "validation": 1,
+        "test": 0,
+        "holdout": 0,
+        "staging": 0,
+    }
+
+
+def test_classes_too_small_to_share_out_are_named() -> None:
+    """Twelve rows are enough for five parts, but not two of each class."""
+    truth = np.repeat(["a", "b", "c", "d", "e", "f"], 2)
+    with pytest.raises(EvidenceError, match=r"of 6 classes a has 2; b has 2; c has 2; and 3 more"):
+        splits.split(rows(truth), written())
+
+
+def test_few_rows_without_classes_are_simply_too_few() -> None:
+    """Nothing is said of classes where there are none."""
+    with pytest.raises(EvidenceError, match=r"6 rows are too few for it$"):
+        splits.split(rows(np.arange(6) + 0.5), written())
+
+
+def test_by_time_what_was_seen_never_comes_to_judge() -> None:
+    """Rows that come later move the cuts on, so former training rows stay before the holdout."""
+    policy = written(data='time = "t"', splits='by = "time"')
+    whole = rows(np.zeros(500), time=np.arange(500))
+    before = splits.split(whole.take(np.arange(300)), policy)
+    after = splits.split(whole, policy)
+    seen = {row for name in ("train", "validation", "test") for row in before[name].index.tolist()}
+    judging = {row for name in ("holdout", "staging") for row in after[name].index.tolist()}
+    assert seen
+    assert judging
+    assert not seen & judging

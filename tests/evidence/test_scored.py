@@ -61,6 +61,21 @@ def test_whole_number_labels_are_told_by_value() -> None:
     assert scored.answers.tolist() == [1, 1, 1]
 
 
+@pytest.mark.parametrize(("last", "total"), [((0.2, 0.802), "1.002"), ((0, 0), "0")])
+def test_probabilities_that_do_not_add_up_to_one_are_refused(
+    last: tuple[float, float], total: str
+) -> None:
+    """Scores that only look like probabilities are an error that names the row."""
+    with pytest.raises(EvidenceError, match=rf"of row 2 add up to {total}, not to 1"):
+        classified(probabilities=np.array([[0.9, 0.1], [0.6, 0.4], last]))
+
+
+def test_probabilities_may_be_rounded() -> None:
+    """Three decimals are enough."""
+    rounded = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.7995]])
+    assert classified(probabilities=rounded).given[2].tolist() == [0.2, 0.7995]
+
+
 def test_lists_become_arrays() -> None:
     """What numpy makes an array of is as good as one."""
     scored = Scored(truth=[1.0, 2.0], predicted=[1.0, 3.0])  # type: ignore[arg-type]

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.tree import DecisionTreeClassifier
 
+from interlock.data import parts, seen
 from interlock.errors import ConfigurationError, LeakageError
 from interlock.evidence import spending
+from interlock.gates import runner
+from interlock.package import Package
+from interlock.package.builder import build
 from interlock.registry import Registry
 from tests.gates.conftest import MakeCase, Project, save, signals
 
@@ -82,3 +89,126 @@ def test_a_holdout_file_with_training_rows_is_refused(
     shutil.copy(waves.folder / "waves.npz", tmp_path / "same.npz")
     with pytest.raises(LeakageError):
         make_case(holdout_file=tmp_path / "same.npz").holdout()
+
+
+OTHER = """
+[splits]
+train = 0.4
+validation = 0.05
+test = 0.05
+holdout = 0.4
+staging = 0.1
+seed = 1
+"""
+
+
+@pytest.fixture(scope="module")
+def learned(waves: Project, tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """A tree that knows its training rows by heart, and says which rows trained and chose it."""
+    found = parts.read(waves.policy(), waves.folder)
+    used = {name: found[name] for name in ("train", "validation", "test")}
+    beats = used["train"].features
+    assert isinstance(beats, dict)
+    tree = DecisionTreeClassifier(random_state=0).fit(beats["beat"], used["train"].truth)
+    return build(
+        tree,
+        name="waves",
+        version="1.2.0",
+        sample=beats,
+        signature=waves.packages["1.0.0"].signature,
+        seen=seen.record(used),
+        out=tmp_path_factory.mktemp("packages") / "learned",
+    )
+
+
+def resplit(waves: Project) -> Project:
+    """The project with another seed of its splits."""
+    head = waves.text.partition("[splits]")[0]
+    return waves._replace(text=head + OTHER)
+
+
+def test_rows_that_trained_do_not_judge_whatever_the_policy_says_by_now(
+    make_case: MakeCase, waves: Project, learned: Package, registry: Registry
+) -> None:
+    """Another seed puts training rows into the holdout: no gate looks, and no look is paid for."""
+    case = make_case(learned, project=resplit(waves))
+    outcome = runner.run(case, ["champion", "floor", "infra"])
+    champion, floor, infra = outcome.findings
+    known = r"[12]\d\d of 400 holdout rows are among those that waves:1\.2\.0 was trained on"
+    assert champion.verdict == infra.verdict == "error"
+    assert re.match(known, champion.sentence)
+    assert re.match(r"\d\d of 100 staging rows are among", infra.sentence)
+    assert floor.verdict == "passed"  # the policy sets no bounds, so it does not look
+    digest = parts.read(case.policy, waves.folder)["holdout"].digest
+    assert not registry.looks(digest)
+    assert runner.run(make_case(learned), ["champion"]).findings[0].verdict != "error"
+
+
+def test_a_champion_that_has_seen_the_holdout_is_no_opponent(
+    make_case: MakeCase, waves: Project, learned: Package
+) -> None:
+    """Its answers would be better than they ought to be, and the challenger could not win."""
+    case = dataclasses.replace(make_case("1.0.1", project=resplit(waves)), champion=learned)
+    with pytest.raises(LeakageError, match=r"holdout rows are among those that waves:1\.2\.0"):
+        case.holdout()
+
+
+def test_a_file_of_rows_that_trained_is_refused_without_any_source(
+    make_case: MakeCase, waves: Project, learned: Package, tmp_path: Path
+) -> None:
+    """No policy says what the training rows were, but the package does."""
+    some = {name: values[:300] for name, values in signals().items()}
+    save(tmp_path / "some.npz", some)
+    bare = waves._replace(text='[model]\nname = "waves"\n[data]\ndrop = ["site", "age"]\n')
+    with pytest.raises(LeakageError, match=r"of 300 holdout rows are among"):
+        make_case(learned, project=bare, holdout_file=tmp_path / "some.npz").holdout()
+    silent = make_case("1.0.0", project=bare, holdout_file=tmp_path / "some.npz")
+    assert silent.origin("holdout")["seen by challenger"].startswith("unknown")
+
+
+def test_evidence_says_whose_rows_judged_and_who_has_seen_them(
+    make_case: MakeCase, waves: Project, learned: Package, tmp_path: Path
+) -> None:
+    """The split's own, the policy's file, or one named on the command line."""
+    fresh = {name: values[:200] for name, values in signals().items()}
+    fresh["beat"] = fresh["beat"] + np.float32(0.25)
+    save(tmp_path / "fresh.npz", fresh)
+    shutil.copy(tmp_path / "fresh.npz", waves.folder / "stated.npz")
+    stated = waves.text.replace("[splits]", 'holdout = "stated.npz"\n[splits]')
+    cases = {
+        "the policy's own split": make_case(learned, "1.0.0"),
+        "the policy's file, stated.npz": make_case(
+            learned, "1.0.0", project=waves._replace(text=stated)
+        ),
+        "a file named on the command line, fresh.npz": make_case(
+            learned, "1.0.0", holdout_file=tmp_path / "fresh.npz"
+        ),
+    }
+    for source, case in cases.items():
+        (finding,) = runner.run(case, ["champion"]).findings
+        assert finding.figures["holdout rows"] == {
+            "source": source,
+            "count": len(case.holdout()),
+            "seen by challenger": "none",
+            "seen by champion": "unknown: its package does not say which rows those were",
+        }
+
+
+def test_a_file_that_is_sorted_otherwise_is_the_same_holdout(
+    make_case: MakeCase, tmp_path: Path
+) -> None:
+    """It is the same look, with the same figures to the last digit."""
+    fresh = {name: values[:200] for name, values in signals().items()}
+    fresh["beat"] = fresh["beat"] + np.float32(0.25)
+    order = np.random.default_rng(0).permutation(200)
+    save(tmp_path / "one.npz", fresh)
+    save(tmp_path / "other.npz", {name: values[order] for name, values in fresh.items()})
+    one, other = (
+        runner.run(
+            make_case("1.0.1", "1.0.0", holdout_file=tmp_path / f"{name}.npz"), ["champion"]
+        ).findings[0]
+        for name in ("one", "other")
+    )
+    assert (one.look, one.holdout) == (other.look, other.holdout)
+    for figure in ("low", "high", "challenger", "champion"):
+        assert one.figures[figure] == other.figures[figure]

@@ -14,9 +14,11 @@ from interlock.policy import Robustness
 from interlock.signature.schema import (
     Boolean,
     Category,
+    Classes,
     Integer,
     Number,
     OutOfRange,
+    Output,
     Signature,
     Tensor,
     Value,
@@ -30,6 +32,9 @@ COLUMNS = (
     Category(name="plan", values=("a", "b"), nullable=True),
     Category(name="sex", values=("f", "m")),
 )
+
+
+KINDS = Classes(labels=("calm", "wild"))
 
 
 def spread(deviation: float) -> Distribution:
@@ -65,9 +70,11 @@ def beats(rows: int = 20) -> Feed:
     return {"beat": np.random.default_rng(0).normal(size=(rows, 2, 40)).astype(np.float32)}
 
 
-def signature(*inputs: Any, out_of_range: OutOfRange = "reject") -> Signature:
+def signature(
+    *inputs: Any, out_of_range: OutOfRange = "reject", output: Output = KINDS
+) -> Signature:
     """A signature of these inputs."""
-    return Signature(inputs=inputs, output=Value(), out_of_range=out_of_range)
+    return Signature(inputs=inputs, output=output, out_of_range=out_of_range)
 
 
 def one(name: str, described: Signature, rules: Robustness) -> Disturbance:
@@ -84,7 +91,7 @@ def disturbed(name: str, feed: Feed, described: Signature, **rules: float) -> Fe
 def test_which_there_are_follows_from_the_signature() -> None:
     """Nothing goes missing that may not, and only signals have flat lines."""
     names = {item.name for item in disturbances.of(signature(*COLUMNS), Robustness())}
-    assert names == {"missing", "noise", "shift up", "shift down", "scale up", "scale down"}
+    assert names == {"missing", "noise"}
     names = {item.name for item in disturbances.of(signature(BEAT), Robustness())}
     assert names >= {"clipped", "flat line", "dropped", "wander", "noise"}
     assert "missing" not in names
@@ -93,6 +100,27 @@ def test_which_there_are_follows_from_the_signature() -> None:
     assert "noise" not in {
         item.name for item in disturbances.of(signature(BEAT), Robustness(noise=0))
     }
+
+
+MOVED = {"shift up", "shift down", "scale up", "scale down"}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output", "everywhere", "moved"),
+    [
+        ((BEAT,), KINDS, False, MOVED),
+        ((BEAT,), Value(), False, set()),
+        (COLUMNS, KINDS, False, set()),
+        (COLUMNS, Value(), True, MOVED),
+    ],
+)
+def test_values_move_where_the_right_answer_does_not(
+    inputs: tuple[Any, ...], output: Output, everywhere: bool, moved: set[str]
+) -> None:
+    """On signals that are classified; elsewhere a moved input is another one, unless asked for."""
+    rules = Robustness(everywhere=everywhere)
+    names = {item.name for item in disturbances.of(signature(*inputs, output=output), rules)}
+    assert names & MOVED == moved
 
 
 def test_missing_takes_away_only_what_may_be_missing() -> None:
@@ -118,7 +146,7 @@ def test_noise_is_as_large_as_the_profile_says() -> None:
 def test_what_leaves_its_range_is_put_at_its_end(policy: OutOfRange, top: int) -> None:
     """Unless the policy lets it in and flags it."""
     described = signature(*COLUMNS, out_of_range=policy)
-    found = disturbed("shift up", columns(), described, shift=0.2)
+    found = disturbed("shift up", columns(), described, shift=0.2, everywhere=True)
     assert found["age"].max() == top
     assert found["age"].min() == 4
 
@@ -134,7 +162,8 @@ def test_scale_is_a_factor() -> None:
 def test_each_element_has_its_own_deviation() -> None:
     """A small tensor is profiled element by element."""
     described = signature(Tensor(name="pair", shape=(2,)))
-    found = disturbed("shift up", {"pair": np.zeros((3, 2), np.float32)}, described, shift=1.0)
+    pair = {"pair": np.zeros((3, 2), np.float32)}
+    found = disturbed("shift up", pair, described, shift=1.0, everywhere=True)
     assert found["pair"].tolist() == [[1.0, 100.0]] * 3
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from interlock import policy as policies
@@ -51,8 +53,21 @@ def test_a_defect_of_a_gate_is_told_with_its_type(
     outcome = runner.run(make_case("1.0.0"), ["floor", "signature"])
     (floor,) = [one for one in outcome.findings if one.gate == "floor"]
     assert floor.verdict == "error"
-    assert "ZeroDivisionError: no rows at all" in floor.sentence
+    assert floor.sentence == "The gate itself failed: ZeroDivisionError: no rows at all"
     assert len(outcome.findings) == 2
+
+
+def test_a_defect_of_the_project_is_laid_at_the_project(
+    make_case: MakeCase, waves: Project, tmp_path: Path
+) -> None:
+    """With its own type and message, and the line of its file; the traceback is in the figures."""
+    text = waves.text.replace('"waves.npz"', '"rows:load"')
+    (tmp_path / "rows.py").write_text("def load():\n    return {}['beats']\n")
+    case = make_case("1.0.0", project=waves._replace(text=text, folder=tmp_path))
+    (found,) = runner.run(case, ["champion"]).findings
+    assert found.verdict == "error"
+    assert found.sentence == "The project's rows:load failed: KeyError: 'beats' (rows.py, line 2)"
+    assert "Traceback" in found.figures["traceback"][0]
 
 
 def test_the_outcome_says_who_and_by_what(make_case: MakeCase) -> None:

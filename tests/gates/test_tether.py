@@ -55,7 +55,7 @@ def test_servers_end_with_a_gate_that_is_killed(
     """Supervisor and workers: nobody is left to end them, so the kernel tells them."""
     assert gate.stdout is not None
     pids = [int(word) for word in gate.stdout.readline().split()]
-    assert len(pids) == 3
+    assert len(pids) >= 3
     assert all(map(running, pids))
     os.kill(gate.pid, end)
     gate.wait(10)
@@ -67,7 +67,7 @@ def test_servers_end_with_a_gate_that_is_killed(
 
 def test_a_module_whose_parent_is_gone_does_not_start() -> None:
     """The gate may be killed before the tether holds."""
-    words = [sys.executable, "-I", "-m", "interlock.gates.tether", "1", "this"]
+    words = [sys.executable, "-I", "-m", "interlock.tether", "1", "this"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stdout == ""

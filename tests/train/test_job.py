@@ -12,6 +12,7 @@ from interlock.errors import ConfigurationError, EvidenceError
 from interlock.evidence.catalogue import metric
 from interlock.train.job import Job
 
+from .conftest import Call
 from .projects import make
 
 
@@ -126,3 +127,12 @@ def test_training_needs_validation_rows(tmp_path: Path) -> None:
     file.write_text(file.read_text() + "[splits]\ntrain = 0.7\nvalidation = 0\n")
     with pytest.raises(ConfigurationError, match=r"splits\.validation = 0"):
         _ = Job.read(file).data
+
+
+def test_a_search_needs_test_rows_before_it_begins(call: Call, tmp_path: Path) -> None:
+    """Without any there is nothing to choose by, which is said before the first trial."""
+    file = make(tmp_path, fit="dying")
+    file.write_text(file.read_text() + "[splits]\ntrain = 0.7\ntest = 0\n")
+    with pytest.raises(ConfigurationError, match=r"splits\.test = 0: .* choose the best"):
+        call("tune", "--policy", file)
+    assert not list(tmp_path.glob("fit-*"))

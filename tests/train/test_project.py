@@ -67,7 +67,7 @@ def test_name_is_filled_in_and_nothing_is_left_open(tmp_path: Path) -> None:
     """Policy and README carry the name; every file of the template arrives."""
     directory = project.create("my-model.2", tmp_path)
     assert policy.read(directory / "interlock.toml").model.name == "my-model.2"
-    assert "dist/my-model.2-1.0.0" in (directory / "README.md").read_text()
+    assert "gates/my-model.2-1.0.0" in (directory / "README.md").read_text()
     assert {file.name for file in directory.iterdir()} == set(project.FILES.values())
     assert not any("$name" in file.read_text() for file in directory.iterdir())
 
@@ -122,7 +122,7 @@ def test_command_says_what_to_do_next(tmp_path: Path, monkeypatch: pytest.Monkey
     done = CliRunner().invoke(app, ["init", "tumours"])
     assert done.exit_code == 0, done.output
     assert (tmp_path / "tumours" / "interlock.toml").is_file()
-    for command in ("cd tumours", "interlock train", "--package dist/tumours-1.0.0", "pytest"):
+    for command in ("cd tumours", "train --register", "gate run", "promote", "serve tumours"):
         assert command in done.output
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +14,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from interlock import package
+from interlock.data import seen
 from interlock.errors import ConfigurationError, LeakageError, PackageError
 from interlock.registry import Registry
 from interlock.settings import Settings
@@ -136,6 +141,7 @@ def test_a_version_that_is_there_is_never_overwritten(call: Call, tmp_path: Path
     assert {path.name for path in (tmp_path / "dist").iterdir()} == {"m-1.0.0", "m-1.0.1"}
 
 
+@pytest.mark.filterwarnings("ignore:small classes")
 def test_rows_that_leak_are_refused_before_training(call: Call, tmp_path: Path) -> None:
     """A source with twins does not get as far as `fit`."""
     file = make(tmp_path, fit="spying")
@@ -146,3 +152,58 @@ def test_rows_that_leak_are_refused_before_training(call: Call, tmp_path: Path) 
     with pytest.raises(LeakageError, match="have the same features"):
         call("train", "--policy", file)
     assert not (tmp_path / "seen.json").exists()
+
+
+def test_a_package_says_which_rows_trained_and_chose_it(call: Call, tmp_path: Path) -> None:
+    """Those of train, validation and test are known to it; those that judge it are not."""
+    file = make(tmp_path)
+    built = package.read(Path(json.loads(call("train", "--policy", file, "--json").stdout)["path"]))
+    found = Job.read(file).parts
+    assert built.manifest.seen is not None
+    assert built.manifest.seen.parts == {
+        name: len(found[name]) for name in ("train", "validation", "test")
+    }
+    for part in ("holdout", "staging"):
+        assert seen.refuse(found[part], built, part) == "none"
+    for part in ("train", "validation", "test"):
+        with pytest.raises(LeakageError, match=f"{len(found[part])} of {len(found[part])} "):
+            seen.refuse(found[part], built, part)
+
+
+def test_a_package_says_which_groups_it_has_seen(call: Call, tmp_path: Path) -> None:
+    """Under splits by group, another row of a patient who was trained on is known."""
+    file = make(tmp_path, data='group = "who"')
+    file.write_text(file.read_text() + '[splits]\nby = "group"\n')
+    code = (tmp_path / "model.py").read_text()
+    who = '"who": np.arange(400) // 4, "x": x'
+    (tmp_path / "model.py").write_text(code.replace('"x": x', who))
+    built = package.read(Path(json.loads(call("train", "--policy", file, "--json").stdout)["path"]))
+    found = Job.read(file).parts
+    facts = built.manifest.seen
+    assert facts is not None
+    assert (facts.group, facts.columns) == ("who", ("x", "y"))
+    assert facts.groups == sum(facts.parts.values()) / 4
+    assert seen.refuse(found["holdout"], built, "holdout") == "none"
+    features: Any = found["train"].features
+    moved = dataclasses.replace(found["train"], features=features + 1.0)
+    with pytest.raises(LeakageError, match="groups of holdout rows are among"):
+        seen.refuse(moved, built, "holdout")
+
+
+def test_a_class_that_a_part_lacks_is_one_line_of_warning(home: Path, tmp_path: Path) -> None:
+    """Whoever trains is told, without a traceback or a path of ours."""
+    file = make(tmp_path)
+    code = (tmp_path / "model.py").read_text()
+    rare = code.replace("return pd.DataFrame(", "frame = pd.DataFrame(", 1)
+    last = "\n    frame.loc[:2, 'label'] = 'rare'\n    return frame\n\n\ndef fit("
+    (tmp_path / "model.py").write_text(rare.replace("\n\n\ndef fit(", last, 1))
+    done = subprocess.run(
+        [sys.executable, "-m", "interlock.cli", "train", "--policy", str(file)],
+        env={**os.environ, "INTERLOCK_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (told,) = [line for line in done.stderr.splitlines() if "small classes" in line]
+    assert told == "warning: small classes: 'rare' has 3 rows and none in test, holdout, staging"
+    assert "splits.py" not in done.stderr

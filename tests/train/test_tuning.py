@@ -239,6 +239,31 @@ def test_a_project_prunes_what_makes_no_sense(tmp_path: Path) -> None:
         searched(file, tmp_path)
 
 
+def test_parameters_that_raised_do_not_come_again(tmp_path: Path) -> None:
+    """The error names them and stops the search; the next attempt goes on with others."""
+    file = make(tmp_path / "p", fit="raising")
+    for _attempt in range(2):
+        with pytest.raises(ZeroDivisionError, match="no gradient") as raised:
+            searched(file, tmp_path)
+        assert "This was trial" in raised.value.__notes__[0]
+    trials, _selected = searched(file, tmp_path)
+    assert len(trials) == 8
+    tried = [(tmp_path / "p" / f"fit-{count}").read_text() for count in range(8 + 2)]
+    assert len(set(tried)) == 8 + 2
+    with study.opened(Job.read(file), tmp_path) as opened:
+        said = [trial.user_attrs["raised"] for trial in opened.raised()]
+    assert said == ["ZeroDivisionError('no gradient')"] * 2
+
+
+def test_a_model_that_diverged_counts_as_pruned(tmp_path: Path) -> None:
+    """Answers that are no numbers end the trial, not the search, and are never chosen."""
+    trials, selected = searched(make(tmp_path, fit="diverging"), tmp_path)
+    ended = {trial.state.name: trial.params["strength"] > 1 for trial in trials}
+    assert ended == {"COMPLETE": False, "PRUNED": True}
+    assert all((trial.params["strength"] > 1) == (trial.value is None) for trial in trials)
+    assert selected.fitted.parameters["strength"] <= 1
+
+
 def test_time_is_limited(tmp_path: Path) -> None:
     """No trial begins after the limit; what there is by then is selected from."""
     trials, _selected = searched(make(tmp_path, trials=1000), tmp_path, timeout=0.01)

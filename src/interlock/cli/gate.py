@@ -85,7 +85,7 @@ def run(
     files = {"holdout": holdout, "staging": staging}
     with _verdicts_alone(), _ended_by_sigterm():
         rules = policies.read(policy)
-        names = _known(gate) if gate else getattr(rules.gates.needs, to)
+        names = _known(gate) if gate else _needed(rules, to, policy)
         asked = Reference(name=name, version=version)
         outcome, page = _run(asked, rules, names, file=policy, files=files, out_dir=out_dir)
     _tell(outcome, page, as_json=as_json)
@@ -182,6 +182,17 @@ def _known(gates: Sequence[str]) -> tuple[str, ...]:
         if gate not in GATES:
             raise ConfigurationError(f"there is no gate {gate!r}; there are {', '.join(GATES)}")
     return tuple(dict.fromkeys(gates))
+
+
+def _needed(rules: Policy, to: Target, file: Path) -> tuple[str, ...]:
+    """The gates that a version needs to become `to`; a run without any would look at nothing."""
+    names: tuple[str, ...] = getattr(rules.gates.needs, to)
+    if not names:
+        raise ConfigurationError(
+            f"no gate was named, and {file} needs none for {to} (gates.needs.{to} = []):"
+            f" name one with --gate; there are {', '.join(GATES)}"
+        )
+    return names
 
 
 def _needed_for(rules: Policy | None, gate: str) -> str:

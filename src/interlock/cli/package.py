@@ -67,6 +67,9 @@ def build(
     training_data: Annotated[
         Path | None, typer.Option(help="Training data, of which the fingerprint is kept.")
     ] = None,
+    subject: Annotated[
+        str, typer.Option(help="Input that names whom a row is about, such as a patient.")
+    ] = "",
     key: Annotated[Path | None, typer.Option(help="Private key to sign with.")] = None,
     tolerance: Annotated[float, typer.Option(help="Largest difference from the model.")] = 1e-4,
     trust_pickle: Annotated[
@@ -92,6 +95,7 @@ def build(
         "version": version,
         "bump": bump,
         "metrics": _metrics(metrics) if metrics else None,
+        "subject": subject,
         "key": key,
         "tolerance": tolerance,
         "trust_pickle": trust_pickle,
@@ -207,6 +211,7 @@ def _facts(package: Package) -> dict[str, Any]:
         "golden_examples": len(package.golden().records),
         "source": manifest.source,
         "data": msgspec.to_builtins(manifest.data),
+        "seen": msgspec.to_builtins(manifest.seen),
         "code": msgspec.to_builtins(manifest.code),
         "created": manifest.created,
         "signed": package.signed,

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import combinations
-from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from interlock.data.rows import Array, Features, Rows
+from interlock.data import identity
+from interlock.data.identity import Hashes
+from interlock.data.rows import Features, Rows
 from interlock.errors import LeakageError
 
 _FEW = 3
@@ -34,7 +31,7 @@ def check(parts: Mapping[str, Rows]) -> None:
 
 
 def _refuse_rows(
-    one: str, other: str, parts: Mapping[str, Rows], keys: Mapping[str, Array]
+    one: str, other: str, parts: Mapping[str, Rows], keys: Mapping[str, Hashes]
 ) -> None:
     first = dict(zip(keys[one].tolist(), parts[one].index.tolist(), strict=True))
     twins = [
@@ -69,30 +66,9 @@ def _shared(parts: Mapping[str, Rows]) -> list[str]:
     return sorted(set.intersection(*columns), key=str) if columns else []
 
 
-def _keys(features: Features, names: list[str]) -> Array:
-    """One number or digest a row, equal for equal features whatever their dtype."""
-    if isinstance(features, pd.DataFrame):
-        plain = pd.DataFrame({name: _plain(features[name]) for name in names})
-        return np.asarray(pd.util.hash_pandas_object(plain, index=False))
-    return np.array([_digest(row) for row in _records(features, names)], object)
-
-
-def _records(features: Mapping[str, Array], names: list[str]) -> Iterator[list[bytes]]:
-    # Adding 0 makes one of the two zeros.
-    arrays = [np.ascontiguousarray(features[name], np.float64) + 0.0 for name in names]
-    for row in zip(*arrays, strict=True):
-        yield [part.tobytes() for part in row]
-
-
-def _digest(row: list[bytes]) -> bytes:
-    return hashlib.blake2b(b"".join(row), digest_size=16).digest()
-
-
-def _plain(values: pd.Series[Any]) -> pd.Series[Any]:
-    """Numbers as float64, all else as text: files differ in what they make of a column."""
-    if pd.api.types.is_numeric_dtype(values):
-        return values.astype("float64") + 0.0  # which makes one of the two zeros
-    return values.astype("string").fillna("").astype(object)
+def _keys(features: Features, names: list[str]) -> Hashes:
+    """One number a row, equal for equal features whatever their dtype."""
+    return identity.hashes({name: features[name] for name in names})
 
 
 def _listed(words: list[str]) -> str:

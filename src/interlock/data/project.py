@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,6 +57,29 @@ def function(reference: str, folder: Path, key: str) -> Callable[..., Any]:
     return _at_home(found, folder)
 
 
+def blame(error: Exception) -> str | None:
+    """Where in a project's own code `error` arose, as ``train.py, line 12``.
+
+    "" when it arose at the call itself, None when no function of a project was being called. What
+    a library raised is laid at the line of the project that asked for it.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [place for place, frame in enumerate(frames) if frame.filename == _HERE]
+    if not ours:
+        return None
+    beyond = [one for one in frames[ours[-1] + 1 :] if not _of_import(one.filename)]
+    if not beyond:
+        return ""
+    # The first is the project's: its function, or the module that could not be imported.
+    home = Path(beyond[0].filename).parent
+    last = [one for one in beyond if Path(one.filename).parent == home][-1]
+    return f"{Path(last.filename).name}, line {last.lineno}"
+
+
+def _of_import(filename: str) -> bool:
+    return filename == importlib.__file__ or filename.startswith("<frozen importlib")
+
+
 @contextmanager
 def imports(folder: Path) -> Iterator[None]:
     """Makes the modules in `folder` importable until the block ends."""
@@ -102,3 +126,6 @@ def _forget_others(folder: Path) -> None:
         places = Path(getattr(module, "__file__", None) or "/").parents
         if folder not in places and (name.partition(".")[0] in own or _SEEN.intersection(places)):
             del sys.modules[name]
+
+
+_HERE = _at_home.__code__.co_filename

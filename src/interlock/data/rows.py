@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -11,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from interlock.data import identity
 from interlock.errors import EvidenceError
-from interlock.package import fingerprint
 from interlock.signature.infer import feeds
 from interlock.signature.schema import Signature
 
@@ -80,16 +81,27 @@ class Rows:
 
     @cached_property
     def digest(self) -> str:
-        """``sha256:…`` of features, truth, time, group and event, in the order of the rows.
+        """``sha256:…`` of features, truth, time, group and event of every row, in any order.
 
         Where a row stands in its source, and columns that are there for slices only, have no say:
         the same rows in another file are the same rows.
         """
+        return f"sha256:{hashlib.sha256(b''.join(sorted(self._digests))).hexdigest()}"
+
+    def ordered(self) -> Rows:
+        """The same rows in an order of their own: what is drawn from them at random is then the
+        same, however a file is sorted.
+        """
+        order = sorted(range(len(self)), key=self._digests.__getitem__)
+        return self.take(np.array(order, np.int64))
+
+    @cached_property
+    def _digests(self) -> list[bytes]:
         facts = dict(_named("features", self.features))
         for name in ("truth", "time", "group", "event"):
             if getattr(self, name) is not None:
                 facts[name] = getattr(self, name)
-        return f"sha256:{fingerprint.data(facts).sha256}"
+        return identity.digests(facts)
 
     def feed(self, signature: Signature) -> dict[str, Array]:
         """What the graph is fed for these rows; raises SignatureError where they do not fit."""

@@ -81,6 +81,7 @@ def _rows(whole: Features, policy: Policy, source: str) -> Rows:
     taken = {key: _array(columns[name]) for key, name in named.items()}
     for key, values in taken.items():
         _refuse_missing(values, named[key], source)
+        _refuse_mixed(values, f"data.{key} ({named[key]})", source)
     truth = taken.pop("label")
     away = {*named.values(), *data.drop}
     return Rows(
@@ -111,11 +112,23 @@ def _refuse_missing(values: Array, name: str, source: str) -> None:
         raise EvidenceError(f"{source}: {name} is missing in {len(rows)} rows: {named}")
 
 
+def _refuse_mixed(values: Array, what: str, source: str) -> None:
+    """Numbers beside text do not sort, and nobody knows whether 7 and "7" are the same."""
+    if values.dtype != object or values.ndim > 1:
+        return
+    kinds = {isinstance(value, str): value for value in values.tolist()}
+    if len(kinds) > 1:
+        raise ConfigurationError(
+            f"{source}: {what} holds text and other values, such as {kinds[True]!r} and"
+            f" {kinds[False]!r}: write all of them as text, or none"
+        )
+
+
 def _features(whole: Features, names: list[Any], source: str) -> Features:
     if not names:
         raise ConfigurationError(f"{source}: no column is left to learn from")
     if isinstance(whole, dict):
-        return {str(name): np.asarray(whole[name]) for name in names}
+        return {str(name): _tensor(whole[name], name, source) for name in names}
     lists = [name for name in names if _is_list(whole[name])]
     if lists and len(lists) < len(names):
         flat = ", ".join(str(name) for name in names if name not in lists)
@@ -127,17 +140,21 @@ def _features(whole: Features, names: list[Any], source: str) -> Features:
     return found
 
 
+def _tensor(values: Any, name: Any, source: str) -> Array:
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise ConfigurationError(
+            f"{source}: {name} holds {array.dtype} and not numbers: arrays by name are tensors."
+            " Name it in data.drop, or give records as a table"
+        )
+    return array
+
+
 def _read(taken: Mapping[str, Array], source: str) -> dict[str, Array]:
     """Time as something that sorts, the event as true or false."""
     read = dict(taken)
     if "time" in read and read["time"].dtype.kind in "OUS":
-        try:
-            moments = pd.to_datetime(pd.Series(read["time"]), utc=True, format="ISO8601")
-        except (ValueError, TypeError) as error:
-            raise ConfigurationError(
-                f"{source}: data.time holds no times: {error}; write them as 2026-01-31T12:00"
-            ) from None
-        read["time"] = moments.dt.tz_localize(None).to_numpy()
+        read["time"] = _moments(read["time"], source)
     if "event" in read:
         # Python finds the word "no" true.
         if not set(read["event"].tolist()) <= {0, 1}:
@@ -146,6 +163,18 @@ def _read(taken: Mapping[str, Array], source: str) -> dict[str, Array]:
             )
         read["event"] = read["event"].astype(bool)
     return read
+
+
+def _moments(written: Array, source: str) -> Array:
+    moments = pd.to_datetime(pd.Series(written), utc=True, format="ISO8601", errors="coerce")
+    if moments.isna().any():
+        row = int(np.flatnonzero(moments.isna())[0])
+        raise ConfigurationError(
+            f"{source}: data.time holds no times: {written[row]!r} in row {row};"
+            " write them as 2026-01-31T12:00"
+        )
+    found: Array = moments.dt.tz_localize(None).to_numpy()
+    return found
 
 
 def _array(values: Array) -> Array:

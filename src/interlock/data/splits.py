@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from interlock.data import identity
 from interlock.data.rows import Array, Rows
 from interlock.errors import ConfigurationError, EvidenceError
 from interlock.evidence.splits import stratified
@@ -15,6 +17,8 @@ from interlock.policy import Policy
 
 _Positions: TypeAlias = dict[str, NDArray[np.int64]]
 _MOST_CLASSES = 50
+_FEW = 3
+"""Classes that a message names."""
 
 
 def split(rows: Rows, policy: Policy) -> dict[str, Rows]:
@@ -23,7 +27,9 @@ def split(rows: Rows, policy: Policy) -> dict[str, Rows]:
     By row, every class (or, for hazards, every kind of end) has its share in each part. By time,
     parts follow each other, the first in train, the last in staging; rows of one moment stay
     together. By group, whole groups go to one part, so that sizes and classes come near to what
-    was asked for.
+    was asked for. With ``assign = "hash"`` a row (or group) goes where a hash of it says, whatever
+    other rows there are; shares are then met by chance. A class of which a part has no row is
+    warned of.
 
     Raises
     ------
@@ -34,14 +40,17 @@ def split(rows: Rows, policy: Policy) -> dict[str, Rows]:
     """
     rules = policy.splits
     fractions = {name: share for name, share in rules.shares().items() if share > 0}
-    match rules.by:
-        case "time":
-            found = by_time(_needed(rows.time, "time"), fractions)
-        case "group":
-            group = _needed(rows.group, "group")
-            found = by_group(group, classes(rows), fractions, rules.seed)
-        case _:
-            found = stratified(classes(rows), fractions, rules.seed)
+    if rules.by == "time":
+        found = by_time(_needed(rows.time, "time"), fractions)
+    elif rules.assign == "hash":
+        found = by_hash(_hashed(rows, rules.by), fractions, rules.seed, f"{rules.by}s")
+    elif rules.by == "group":
+        group = _needed(rows.group, "group")
+        found = by_group(group, classes(rows), fractions, rules.seed)
+    else:
+        found = _by_row(classes(rows), fractions, rules.seed)
+    if rules.by != "time":
+        _warn_of_absent(classes(rows), found)
     return {name: rows.take(positions) for name, positions in found.items()}
 
 
@@ -97,6 +106,60 @@ def by_group(group: Array, labels: Array, fractions: Mapping[str, float], seed: 
         part_of[chosen] = np.argmin(cost)
         have[part_of[chosen]] += more
     return _positions(part_of[member], fractions, f"{len(names)} groups")
+
+
+def by_hash(
+    keys: Mapping[str, Any], fractions: Mapping[str, float], seed: int, what: str = "rows"
+) -> _Positions:
+    """Each row where a hash of its `keys` and the seed says: equal ones together, and for good.
+
+    >>> names = [f"patient {number}" for number in range(1000)]
+    >>> parts = by_hash({"group": names}, {"train": 0.8, "test": 0.2}, seed=0)
+    >>> more = by_hash({"group": [*names, "one more"]}, {"train": 0.8, "test": 0.2}, seed=0)
+    >>> set(parts["train"]) <= set(more["train"]), len(parts["test"])
+    (True, 209)
+    """
+    place = identity.hashes(keys, seed=seed)
+    share = place.astype(np.float64) / 2.0**64
+    part_of = np.searchsorted(np.cumsum(list(fractions.values()))[:-1], share, side="right")
+    return _positions(part_of, fractions, f"{len(np.unique(place))} different {what}")
+
+
+def _hashed(rows: Rows, by: str) -> Mapping[str, Any]:
+    return {"group": _needed(rows.group, "group")} if by == "group" else rows.features
+
+
+def _by_row(labels: Array, fractions: Mapping[str, float], seed: int) -> _Positions:
+    try:
+        return stratified(labels, fractions, seed)
+    except EvidenceError as error:
+        counted = zip(*np.unique(labels, return_counts=True), strict=True)
+        small = [f"{name} has {count}" for name, count in counted]
+        if len(labels) < len(fractions) or len(small) < 2:
+            raise
+        raise EvidenceError(
+            f"{error}, because each class is shared out by itself, and of {len(small)} classes"
+            f" {_listed(small)}. Put small classes together, drop them, or ask for fewer parts"
+        ) from None
+
+
+def _warn_of_absent(labels: Array, found: _Positions) -> None:
+    """Say which classes a part has no row of: nothing there can tell how they are answered."""
+    names, codes = np.unique(labels, return_inverse=True)
+    counts = {part: np.bincount(codes[rows], minlength=len(names)) for part, rows in found.items()}
+    lacking = [
+        f"{name!r} has {np.sum(codes == code)} rows and none in"
+        f" {', '.join(part for part in found if not counts[part][code])}"
+        for code, name in enumerate(names.tolist())
+        if not all(counts[part][code] for part in found)
+    ]
+    if lacking:
+        warnings.warn(f"small classes: {_listed(lacking)}", UserWarning, stacklevel=1)
+
+
+def _listed(words: list[str]) -> str:
+    more = f"; and {len(words) - _FEW} more likewise" if len(words) > _FEW else ""
+    return "; ".join(words[:_FEW]) + more
 
 
 def _counts(member: NDArray[np.intp], labels: Array) -> NDArray[np.float64]:

@@ -154,8 +154,7 @@ def compare(
 def _check_comparable(metric: Metric) -> None:
     """Refuse errors of calibration: the more noise, the larger, and most so for the better model.
 
-    No interval of their difference holds its alpha; in simulations at a true difference of the
-    margin up to all comparisons passed.
+    No interval of their difference holds its alpha. `benchmarks/intervals.py` has a case.
     """
     if metric.name.partition(":")[0] in BIASED:
         raise EvidenceError(

@@ -16,6 +16,8 @@ Array: TypeAlias = NDArray[Any]
 Labels: TypeAlias = tuple[str | int, ...]
 Whole: TypeAlias = NDArray[np.int64]
 
+_ROUNDING = 1e-3
+"""Probabilities of a row may add up to so much more or less than 1."""
 _PARTS = ("truth", "predicted", "probabilities", "values", "event")
 
 
@@ -33,7 +35,7 @@ class Scored:
     predicted
         The label or the number answered for each row.
     probabilities
-        ``[rows, labels]``, each between 0 and 1.
+        ``[rows, labels]``, each between 0 and 1, those of a row adding up to 1.
     values
         ``[rows, steps]``: the forecast of each step, or the hazard of each step, which is the
         chance that the event comes in that step for those whom it has not met before.
@@ -193,6 +195,7 @@ def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
 
 def _check_numbers(scored: Scored) -> None:
     _check_range("probabilities", scored.probabilities, 0, 1)
+    _check_sums(scored.probabilities)
     if scored.task == "hazard":
         _check_range("values", scored.values, 0, 1)
         _check_range("truth", scored.truth, 1, np.inf)
@@ -214,6 +217,17 @@ def _check_range(name: str, part: Array | None, low: float, high: float) -> None
     if not fits.all():
         row = int(np.argwhere(~fits)[0][0])
         raise EvidenceError(f"{name} of row {row} is {part[row]}: not finite from {low} to {high}")
+
+
+def _check_sums(probabilities: Array | None) -> None:
+    if probabilities is None:
+        return
+    sums = probabilities.sum(axis=1, dtype=np.float64)
+    wrong = np.flatnonzero(np.abs(sums - 1) > _ROUNDING)
+    if len(wrong):
+        raise EvidenceError(
+            f"probabilities of row {wrong[0]} add up to {sums[wrong[0]]:.4g}, not to 1"
+        )
 
 
 def _check_ends(duration: Array, event: Array | None) -> None:

@@ -64,23 +64,48 @@ class Case:
     book: Book
     holdout_file: Path | None = None
     staging_file: Path | None = None
-    _scores: dict[tuple[str, str], Scored] = field(default_factory=dict, repr=False)
+    _scores: dict[tuple[str, Rows], Scored] = field(default_factory=dict, repr=False)
+    _origins: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
     def holdout(self) -> Rows:
-        """Rows to judge by. Call `spend` first: whoever looks has to pay.
+        """Rows to judge by, in an order of their own. Call `spend` first: who looks has to pay.
 
         Raises
         ------
         ConfigurationError
             When neither the policy nor the command line says where rows are.
         LeakageError
-            When they share rows or groups with another part of the split.
+            When they share rows or groups with another part of the split, or with what trained or
+            chose the challenger or the champion.
+        EvidenceError
+            When they lack a column that such rows are recognised by.
         """
         return self._part("holdout")
 
     def staging(self) -> Rows:
         """Rows to replay in staging; raises as `holdout` does."""
         return self._part("staging")
+
+    def origin(self, part: str) -> dict[str, Any]:
+        """Where the rows of `part` come from, how many they are, and who has seen any of them.
+
+        It goes into the evidence. Raises as `holdout` does.
+        """
+        if part not in self._origins:
+            from interlock.data import seen  # noqa: PLC0415 - loads pandas
+
+            rows = self._rows(part)
+            judged = {"challenger": self.challenger, "champion": self.champion}
+            self._origins[part] = {
+                "source": self._source(part),
+                "count": len(rows),
+                **{
+                    f"seen by {who}": seen.refuse(rows, package, part)
+                    for who, package in judged.items()
+                    if package is not None
+                },
+            }
+        return self._origins[part]
 
     def training(self) -> Rows | None:
         """Rows that the policy trains on, or None when it names no source of them."""
@@ -92,7 +117,7 @@ class Case:
 
     def score(self, package: Package, rows: Rows) -> Scored:
         """Answers of a package to `rows`, beside the truth. Worked out once."""
-        key = package.digest, rows.digest
+        key = package.digest, rows  # by identity: the digest knows no order, answers have one
         if key not in self._scores:
             from interlock.data import score  # noqa: PLC0415 - loads pandas
 
@@ -142,6 +167,10 @@ class Case:
         return Look(digest, number, spending.allowance(alpha, number))
 
     def _part(self, name: str) -> Rows:
+        self.origin(name)
+        return self._rows(name)
+
+    def _rows(self, name: str) -> Rows:
         if name not in self._parts:
             raise ConfigurationError(
                 f"there are no {name} rows: set [data] source and splits.{name} in the policy,"
@@ -160,7 +189,16 @@ class Case:
             found[name] = source.read_file(file, self.policy)
         if files:
             leakage.check(found)
+        if "holdout" in found:
+            # The same look has the same figures, however somebody sorts the file.
+            found["holdout"] = found["holdout"].ordered()
         return found
+
+    def _source(self, part: str) -> str:
+        named, stated = getattr(self, f"{part}_file"), getattr(self.policy.data, part)
+        if named is not None:
+            return f"a file named on the command line, {named.name}"
+        return f"the policy's file, {stated}" if stated else "the policy's own split"
 
     def _files(self) -> dict[str, Path | None]:
         data = self.policy.data

@@ -5,6 +5,10 @@ numbers are noisy, only signals have stretches that are flat. How large they are
 standard deviations of the package's own profile. A value that would leave its declared range is put
 at its end, as no server would let it in (``reject``) or would do the same (``clip``); with ``flag``
 it stays outside.
+
+A signal keeps its class when a sensor reads a tenth too high. A patient whose every measurement is
+a tenth higher is another patient, and a forecast ought to follow its history. So shift and scale
+are tried only on signals that are classified, unless the policy says ``everywhere``.
 """
 
 from __future__ import annotations
@@ -22,7 +26,15 @@ from numpy.typing import NDArray
 from interlock.package.profile import SIGNAL_LENGTH, Distribution, Elements, Profile, Signal
 from interlock.policy import Robustness
 from interlock.signature.ranges import limits, takes_whole
-from interlock.signature.schema import Input, Integer, Number, Signature, Tensor, dtype
+from interlock.signature.schema import (
+    Classes,
+    Input,
+    Integer,
+    Number,
+    Signature,
+    Tensor,
+    dtype,
+)
 
 Array: TypeAlias = NDArray[Any]
 Floats: TypeAlias = NDArray[np.float64]
@@ -47,7 +59,9 @@ class Disturbance:
 def of(signature: Signature, rules: Robustness) -> tuple[Disturbance, ...]:
     """The disturbances that the policy asks for and that touch an input of `signature`."""
     return tuple(
-        one for one in _all(rules) if any(one.touches(field) for field in signature.inputs)
+        one
+        for one in (*_all(rules), *_moved(rules, signature))
+        if any(one.touches(field) for field in signature.inputs)
     )
 
 
@@ -146,12 +160,19 @@ def _all(rules: Robustness) -> Iterator[Disturbance]:
     if rules.noise:
         words = f"noise of {rules.noise:g} standard deviations"
         yield Disturbance("noise", words, is_real, partial(_noise, rules.noise))
+    yield from _of_signals(rules)
+
+
+def _moved(rules: Robustness, signature: Signature) -> Iterator[Disturbance]:
+    """Shift and scale, where the right answer stays what it was."""
+    if not (rules.everywhere or isinstance(signature.output, Classes)):
+        return
+    touches = is_real if rules.everywhere else is_signal
     for sign, way in (("up", rules.shift), ("down", -rules.shift)) if rules.shift else ():
         words = f"all values {abs(way):g} standard deviations {sign}"
-        yield Disturbance(f"shift {sign}", words, is_real, shifted(way))
+        yield Disturbance(f"shift {sign}", words, touches, shifted(way))
     for sign, factor in (("up", 1 + rules.scale), ("down", 1 - rules.scale)) if rules.scale else ():
-        yield Disturbance(f"scale {sign}", f"all values times {factor:g}", is_real, scaled(factor))
-    yield from _of_signals(rules)
+        yield Disturbance(f"scale {sign}", f"all values times {factor:g}", touches, scaled(factor))
 
 
 def _of_signals(rules: Robustness) -> Iterator[Disturbance]:

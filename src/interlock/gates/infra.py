@@ -44,7 +44,8 @@ def check(case: Case) -> Finding:
         verdict=worst(step.verdict for step in steps),
         sentence=" ".join(step.sentence for step in troubled) or _praise(steps),
         # No look at a holdout is paid for: no verdict rests on how good the answers are.
-        figures={"staging rows": case.staging().digest, **_figures(steps)},
+        figures={"staging rows": {"digest": case.staging().digest, **case.origin("staging")}}
+        | _figures(steps),
         plots=tuple(plot for step in steps for plot in step.plots),
     )
 

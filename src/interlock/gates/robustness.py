@@ -1,7 +1,7 @@
 """`robustness`: inputs as they come on a bad day do little harm.
 
-Every disturbance must hold twice: it costs the challenger no more than `loss` of what it can do
-undisturbed, and disturbed it is worse than the champion, disturbed in the same way, by no more than
+Every disturbance must hold twice: it costs the challenger no more than `loss` of what there is to
+lose, and disturbed it is worse than the champion, disturbed in the same way, by no more than
 `worse`. Two more things betray a graph that scales its inputs otherwise than its training did: it
 answers better when all numbers come in another unit, or far worse than its training recorded.
 """

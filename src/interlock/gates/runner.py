@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 
 import interlock
+from interlock.data import project
 from interlock.errors import InterlockError
 from interlock.evidence.verdict import Verdict, worst
 from interlock.gates import integrity
@@ -185,17 +186,28 @@ def outcome(subject: Subject, findings: Sequence[Finding], policy: Policy) -> Ou
 def _look(case: Case, name: str) -> Finding:
     start = time.perf_counter()
     try:
-        finding: Finding = importlib.import_module(GATES[name].module).check(case)
+        finding = _judged(case, importlib.import_module(GATES[name].module).check(case))
     except InterlockError as error:
         finding = Finding(gate=name, verdict="error", sentence=str(error))
     except Exception as error:  # noqa: BLE001 - one gate's defect is no reason not to run the others
-        finding = _defect(name, error)
+        finding = _defect(name, error, case)
     return msgspec.structs.replace(finding, seconds=round(time.perf_counter() - start, 3))
 
 
-def _defect(name: str, error: Exception) -> Finding:
+def _judged(case: Case, finding: Finding) -> Finding:
+    """A finding about the holdout, with whose rows those are."""
+    if finding.holdout is None:
+        return finding
+    figures = finding.figures | {"holdout rows": case.origin("holdout")}
+    return msgspec.structs.replace(finding, figures=figures)
+
+
+def _defect(name: str, error: Exception, case: Case) -> Finding:
+    place = project.blame(error)
+    who = "The gate itself" if place is None else f"The project's {case.policy.data.source}"
+    where = f" ({place})" if place else ""
     told: dict[str, Any] = {"traceback": traceback.format_exception(error)}
-    sentence = f"The gate itself failed: {type(error).__name__}: {error}"
+    sentence = f"{who} failed: {type(error).__name__}: {error}{where}"
     return Finding(gate=name, verdict="error", sentence=sentence, figures=told)
 
 

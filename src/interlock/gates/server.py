@@ -20,8 +20,8 @@ from typing import Any, NamedTuple, Self
 
 import msgspec
 
+from interlock import tether
 from interlock.errors import ServerError
-from interlock.gates import tether
 from interlock.gates.connection import Connection
 
 _START = 60.0  # seconds; a server that takes longer has failed, whatever its budget says

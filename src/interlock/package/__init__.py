@@ -15,6 +15,7 @@ from interlock.package.manifest import (
     Parity,
 )
 from interlock.package.reader import Golden, Package, read, verify
+from interlock.package.seen import Seen
 
 if TYPE_CHECKING:
     from interlock.package.builder import build as build
@@ -26,6 +27,7 @@ __all__ = [
     "Manifest",
     "Package",
     "Parity",
+    "Seen",
     "build",
     "read",
     "verify",

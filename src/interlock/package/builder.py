@@ -5,18 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-import shutil
-import tempfile
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypedDict, Unpack
 
 import msgspec
 import numpy as np
 
-from interlock.errors import ConfigurationError, PackageError
+from interlock.errors import ConfigurationError
 from interlock.package import (
     bom,
     card,
@@ -28,6 +24,7 @@ from interlock.package import (
     mlmodel,
     optimise,
     parity,
+    place,
     reader,
     semver,
     signing,
@@ -35,9 +32,12 @@ from interlock.package import (
 from interlock.package.manifest import Manifest, Parity
 from interlock.package.profile import profile
 from interlock.package.reader import Golden, Package
+from interlock.package.seen import FILE as SEEN
+from interlock.package.seen import Seen
 from interlock.policy import NAME, NAME_RULE
 from interlock.signature.infer import feeds, infer_inputs
 from interlock.signature.schema import Classes, OutOfRange, Output, Signature
+from interlock.signature.subject import check as check_subject
 
 if TYPE_CHECKING:
     import onnx
@@ -88,6 +88,8 @@ def build(
     bump: semver.Bump = "auto",
     metrics: Metrics | None = None,
     training_data: Any = None,
+    seen: Seen | None = None,
+    subject: str = "",
     key: Path | None = None,
     tolerance: float = 1e-4,
     trust_pickle: bool = False,
@@ -126,6 +128,11 @@ def build(
     training_data
         What the model was trained on, in any form that `sample` can have; only its fingerprint
         is kept.
+    seen
+        Hashes of the rows that trained or chose the model, as `interlock.data.seen.record` makes
+        them: gates refuse to judge it by those.
+    subject
+        Input that names whom a row is about, such as a patient.
     key
         PEM file with the Ed25519 private key to sign with.
     tolerance
@@ -152,6 +159,8 @@ def build(
     signature = signature or _inferred(original, sample, output, labels, tensor)
     if out_of_range is not None:
         signature = msgspec.structs.replace(signature, out_of_range=out_of_range)
+    if subject:
+        check_subject(signature, subject)
     proven = _prove(
         original, signature, sample, activation=activation, tolerance=tolerance, notify=notify
     )
@@ -168,11 +177,13 @@ def build(
         architecture=graph.architecture(proven.converted.graph),
         preprocessing=proven.converted.preprocessing,
         data=None if training_data is None else fingerprint.data(training_data),
+        seen=None if seen is None else seen.facts,
         code=fingerprint.code(),
         libraries=fingerprint.libraries(),
         metrics=_metrics(metrics or {}),
         parents=(before.digest,) if before else (),
         parity=proven.parity,
+        subject=subject,
         **about,
     )
     old = (before.manifest, before.signature) if before else None
@@ -180,8 +191,10 @@ def build(
     manifest = msgspec.structs.replace(manifest, version=decision.version, reason=decision.reason)
     examples = golden.choose(signature, proven.feed, proven.answers, proven.run)
     notify(STEPS[4])
-    with _staged(out) as folder:
+    with place.staged(out) as folder:
         _write(folder, manifest, signature, proven, examples)
+        if seen is not None:
+            (folder / SEEN).write_bytes(seen.to_bytes())
         (folder / digest.LISTING).write_bytes(digest.listing(folder).to_json())
         if key is not None:
             signing.sign(folder, Path(key))
@@ -191,7 +204,7 @@ def build(
 def _check_arguments(name: str, out: Path, sample: Any) -> None:
     if not re.search(NAME, name):
         raise ConfigurationError(f"{name!r} cannot be the name of a model: use {NAME_RULE}")
-    _check_place(out)
+    place.check(out)
     if _rows(sample) == 0:
         raise ConfigurationError("the sample has no rows; parity is proven on it, so give some")
 
@@ -205,18 +218,6 @@ def _rows(sample: Any) -> int:
             f"the sample is {'None' if sample is None else 'a ' + type(sample).__name__} without "
             "rows; give a DataFrame, an array, a dict of arrays or a list of records"
         ) from None
-
-
-def _check_place(out: Path) -> None:
-    """A build takes minutes: that there is no place for it is said before."""
-    try:
-        if out.exists() or out.is_symlink():
-            raise PackageError(f"{out} exists already; a package is never overwritten")
-        nearest = next(folder for folder in out.absolute().parents if folder.exists())
-        with tempfile.TemporaryDirectory(dir=nearest, prefix=".interlock."):
-            pass
-    except OSError as error:
-        raise ConfigurationError(f"{out} cannot be made: {error.strerror}") from error
 
 
 def _inferred(
@@ -289,21 +290,6 @@ def _write(
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     mlmodel.write(folder, manifest, signature, graph_sha256)
-
-
-@contextmanager
-def _staged(out: Path) -> Iterator[Path]:
-    """A new directory beside `out` that becomes `out` when all went well, else vanishes."""
-    folder = out.parent / f".{out.name}.{uuid.uuid4().hex[:8]}"
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir()
-        yield folder
-        folder.rename(out)
-    except OSError as error:
-        raise PackageError(f"{out} cannot be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _metrics(metrics: Metrics) -> dict[str, dict[str, float]]:

@@ -23,6 +23,20 @@ class DataFingerprint(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
 
 
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """How many rows trained or chose the model, by part; their hashes are in a file beside.
+
+    `columns` are those that a row is recognised by. `rows` counts different ones, `groups` those of
+    the column `group`, "" without one.
+    """
+
+    parts: dict[str, int]
+    columns: tuple[str, ...]
+    rows: int
+    group: str = ""
+    groups: int = 0
+
+
 class Code(msgspec.Struct, frozen=True, kw_only=True):
     """Git revision of the work tree at build time; `dirty` when it had uncommitted changes."""
 
@@ -51,9 +65,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `created` is UTC in ISO 8601. `source` is the type that was converted, such as
     ``sklearn.pipeline.Pipeline``. `architecture` is a digest of the graph's structure without
-    weights, `preprocessing` of the preprocessing with its settings. `metrics` are by split, then
+    weights, `preprocessing` of the preprocessing with its settings. `seen` is None where nothing is
+    known of the rows that trained it. `metrics` are by split, then
     by name. `parents` are the digests of the packages that this one follows. `reason` says why
-    it has this version.
+    it has this version. `subject` is the input that names whom a row is about, "" when none does.
     """
 
     format: int = msgspec.field(default=FORMAT)
@@ -65,6 +80,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     preprocessing: str | None = None
     reason: str = ""
     data: DataFingerprint | None = None
+    seen: Seen | None = None
     code: Code | None = None
     libraries: dict[str, str] = {}
     metrics: dict[str, dict[str, float]] = {}
@@ -75,6 +91,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     license: str = ""
     intended_use: str = ""
     limitations: str = ""
+    subject: str = ""
 
     def to_json(self) -> bytes:
         document = {"format": self.format, **msgspec.to_builtins(self)}

@@ -15,8 +15,9 @@ from interlock.errors import (
     PackageError,
     SignatureError,
 )
-from interlock.package import digest
+from interlock.package import digest, seen
 from interlock.package.manifest import Manifest, decode
+from interlock.package.seen import Seen
 from interlock.signature.schema import Classes, Signature
 
 GRAPH = "model.onnx"
@@ -69,6 +70,14 @@ class Package:
     def golden(self) -> Golden:
         """The golden examples; raises FormatError when they cannot be read."""
         return decode((self.path / GOLDEN).read_bytes(), Golden, GOLDEN)
+
+    def seen(self) -> Seen | None:
+        """Hashes of the rows that trained or chose the model; None where nothing is known of them.
+
+        Raises IntegrityError or FormatError when they cannot be read.
+        """
+        facts = self.manifest.seen
+        return None if facts is None else seen.read(self.path, facts)
 
 
 def read(path: Path) -> Package:
@@ -147,6 +156,7 @@ def _check_together(package: Package) -> None:
             f" {MANIFEST} {package.name} {package.version}"
         )
     _check_golden(package.golden(), package.signature)
+    package.seen()
 
 
 def _check_golden(golden: Golden, signature: Signature) -> None:

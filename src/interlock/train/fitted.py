@@ -17,7 +17,8 @@ Figures: TypeAlias = dict[str, dict[str, float]]
 """By part, then by name."""
 
 JUDGED = ("train", "validation", "test")
-"""Parts that figures are shown of. The holdouts are for gates: looking at one has a price."""
+"""Parts that fit or choose a model, and that figures are shown of. The holdouts are for gates:
+looking at one has a price."""
 
 _USUAL: dict[Task, tuple[str, ...]] = {
     "classification": (),

@@ -68,12 +68,13 @@ class Job:
     @cached_property
     def data(self) -> Data:
         """The parts that training may see."""
-        if "validation" not in self.parts:
-            raise ConfigurationError(
-                "splits.validation = 0: training needs some rows to stop by, and to prove the"
-                " package on"
-            )
+        self.refuse_without("validation", "stop by, and to prove the package on")
         return Data(train=self.parts["train"], validation=self.parts["validation"])
+
+    def refuse_without(self, part: str, use: str) -> None:
+        """Raise ConfigurationError where no row is in `part`: some are needed to `use`."""
+        if part not in self.parts:
+            raise ConfigurationError(f"splits.{part} = 0: training needs some rows to {use}")
 
     def bound(self, parameters: Parameters) -> dict[str, Any]:
         """`parameters` with the defaults of the project's `fit` for all others.

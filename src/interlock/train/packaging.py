@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from interlock import package
+from interlock.data import seen
 from interlock.errors import PackageError, UnknownError
 from interlock.package import Package, semver
 from interlock.registry import Registry
-from interlock.train.fitted import Fitted
+from interlock.train.fitted import JUDGED, Fitted
 from interlock.train.job import Job
 
 Notify: TypeAlias = Callable[[str], object]
@@ -61,6 +62,10 @@ def build(
         signature=fitted.signature,
         sample=job.data.validation.features,
         training_data=_with_truth(job),
+        seen=seen.record(
+            {part: job.parts[part] for part in JUDGED if part in job.parts},
+            group=job.policy.data.group,
+        ),
         metrics=fitted.figures,
         previous=before,
         out=out or dist / f".{job.name}.{uuid.uuid4().hex[:8]}",

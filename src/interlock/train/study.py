@@ -20,13 +20,16 @@ from interlock.train.job import Job
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 """Ends of a trial that count: it gave a value, or showed that it would give no good one."""
+RAISED = "raised"
+"""Where a failed trial has what it raised."""
 
 
 class Study:
     """The trials of one search, oldest first. `opened` is the way in.
 
-    What a trial tries depends on the seed and on the trials that finished before it, on nothing
-    else. So a search that was killed goes on as if it had not been.
+    What a trial tries depends on the seed and on the trials that ended before it, on nothing else.
+    So a search that was killed goes on as if it had not been. A trial that raised has ended, too:
+    its parameters would raise again, so the next attempt tries others.
     """
 
     def __init__(self, study: optuna.Study, seed: int, startup: int) -> None:
@@ -37,13 +40,19 @@ class Study:
     def ask(self) -> optuna.Trial:
         """The next trial."""
         self.optuna.sampler = optuna.samplers.TPESampler(
-            seed=_seed(self._seed, len(self.finished())), n_startup_trials=self._startup
+            seed=_seed(self._seed, len(self.finished()) + len(self.raised())),
+            n_startup_trials=self._startup,
         )
         return self.optuna.ask()
 
     def finished(self) -> list[FrozenTrial]:
         """Trials that came to an end, pruned ones included."""
         return self.optuna.get_trials(deepcopy=False, states=FINISHED)
+
+    def raised(self) -> list[FrozenTrial]:
+        """Trials that ended in an error of their own, not because somebody stopped them."""
+        failed = self.optuna.get_trials(deepcopy=False, states=(TrialState.FAIL,))
+        return [trial for trial in failed if RAISED in trial.user_attrs]
 
     def seconds(self) -> float:
         """How long all finished trials took together."""

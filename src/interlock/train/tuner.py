@@ -56,6 +56,8 @@ class Tuner:
 
         Raises
         ------
+        ConfigurationError
+            When there are no test rows to choose by.
         EvidenceError
             When no trial came to a value.
         PackageError, RegistryError
@@ -63,6 +65,7 @@ class Tuner:
         """
         before = before or packaging.previous(self._registry, self._job.name)
         packaging.refuse_occupied(self._job, out, before)
+        self._job.refuse_without("test", "choose the best of the search by")
         tracking = self._registry.tracking
         key = f"run {self._registry.address}"
         title = f"tune {self._study.name}"

@@ -15,7 +15,7 @@ from interlock.train import fitted
 from interlock.train.fitted import Fitted
 from interlock.train.job import Job
 from interlock.train.pruned import Pruned
-from interlock.train.study import Study
+from interlock.train.study import RAISED, Study
 
 Heard = Callable[[FrozenTrial], object]
 
@@ -65,8 +65,13 @@ def _try(job: Job, study: Study) -> FrozenTrial:
     except Pruned:
         return study.optuna.tell(trial, state=TrialState.PRUNED)
     except BaseException as error:
-        error.add_note(f"This was trial {trial.number} with {trial.params}.")
         # Also when a person stops the search: the trial is not left behind as running.
+        if isinstance(error, Exception):
+            trial.set_user_attr(RAISED, repr(error))
+            error.add_note(
+                f"This was trial {trial.number} with {trial.params}. The same command goes on"
+                " with others; where parameters make no sense, fit can raise Pruned."
+            )
         study.optuna.tell(trial, state=TrialState.FAIL)
         raise
     return study.optuna.tell(trial, value)

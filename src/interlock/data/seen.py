@@ -1,0 +1,86 @@
+"""Rows that trained or chose a model do not judge it, whatever a policy says by then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from interlock.data import identity
+from interlock.data.rows import Array, Rows
+from interlock.errors import EvidenceError, LeakageError
+from interlock.package import Package, Seen, manifest
+
+UNKNOWN = "unknown: its package does not say which rows those were"
+_NONE = np.empty(0, np.uint64)
+
+
+def record(parts: Mapping[str, Rows], *, group: str = "") -> Seen:
+    """What a package keeps of the rows in `parts`, by features; and of their groups.
+
+    `group` is the name of the column that their groups are in.
+    """
+    columns = tuple(sorted(_named(next(iter(parts.values())))))
+    rows = [identity.hashes(part.features) for part in parts.values()]
+    owners = [part.group for part in parts.values() if part.group is not None]
+    hashed = np.unique(np.concatenate(rows))
+    groups = np.unique(np.concatenate([_groups(one) for one in owners])) if owners else _NONE
+    facts = manifest.Seen(
+        parts={name: len(part) for name, part in parts.items()},
+        columns=columns,
+        rows=len(hashed),
+        group=group if owners else "",
+        groups=len(groups),
+    )
+    return Seen(facts, hashed, groups)
+
+
+def refuse(rows: Rows, package: Package, part: str) -> str:
+    """Refuse `rows` of `part` that the model in `package` has seen; else say what is known of it.
+
+    Raises
+    ------
+    LeakageError
+        Says how many rows, or groups, they are, and what to do.
+    EvidenceError
+        When they lack a column that seen rows are recognised by.
+    """
+    seen = package.seen()
+    if seen is None:
+        return UNKNOWN
+    who = f"{package.name}:{package.version}"
+    columns = {name: _column(rows, name, part, who) for name in seen.facts.columns}
+    _refuse(np.isin(identity.hashes(columns), seen.rows), f"{part} rows", who)
+    if seen.facts.group:
+        groups = np.unique(_groups(_column(rows, seen.facts.group, part, who)))
+        _refuse(np.isin(groups, seen.groups), f"groups of {part} rows", who)
+    return "none"
+
+
+def _refuse(known: Array, what: str, who: str) -> None:
+    if known.any():
+        raise LeakageError(
+            f"{known.sum():,} of {len(known):,} {what} are among those that {who} was trained on or"
+            " chosen by. Judge it by rows that it has not seen: go back to the data and [splits] of"
+            " its training, or name a file of fresh rows. Where data grow, split by time or with"
+            ' splits.assign = "hash": then no row that was seen ever comes to judge.'
+        )
+
+
+def _column(rows: Rows, name: str, part: str, who: str) -> Any:
+    found = {**rows.columns, **_named(rows)}
+    if name not in found:
+        raise EvidenceError(
+            f"the {part} rows have no column {name!r}, by which the rows that {who} has seen are"
+            " recognised: add it to them"
+        )
+    return found[name]
+
+
+def _named(rows: Rows) -> dict[str, Any]:
+    return {str(name): rows.features[name] for name in rows.features}
+
+
+def _groups(values: Any) -> Array:
+    return identity.hashes({"group": values})

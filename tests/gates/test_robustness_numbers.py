@@ -1,0 +1,240 @@
+"""`robustness` of models that answer numbers, on real data and by the default policy."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from sklearn.base import RegressorMixin
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.ensemble import GradientBoostingRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sksurv.datasets import load_flchain
+
+from interlock import policy as policies
+from interlock.data import parts
+from interlock.data.rows import Rows
+from interlock.gates import robustness
+from interlock.gates.case import Case
+from interlock.gates.finding import Finding, Intervals
+from interlock.package.builder import build
+from interlock.registry import Registry
+from interlock.signature.schema import Number, Signature, Vector
+
+LINEAR, TREES = Ridge(), GradientBoostingRegressor(random_state=0)
+YEARS = 10
+SPLITS = "[splits]\ntrain = 0.5\nvalidation = 0.1\ntest = 0.05\nholdout = 0.3\nstaging = 0.05\n"
+
+
+class Bench:
+    """Real rows in a folder, and the gate on models of them."""
+
+    def __init__(
+        self, folder: Path, registry: Registry, rows: pd.DataFrame, more: str = ""
+    ) -> None:
+        rows.to_parquet(folder / "rows.parquet")
+        text = f'[model]\nname = "m"\n[data]\nsource = "rows.parquet"\n{more}{SPLITS}'
+        self.policy = policies.parse(text)
+        self._folder, self._registry = folder, registry
+        read = parts.read(self.policy, folder)
+        self.train, self.holdout = read["train"], read["holdout"]
+
+    def judge(self, model: Any, signature: Signature | None = None) -> Finding:
+        """What the gate finds about `model`, with nothing live yet."""
+        package = build(
+            model,
+            name="m",
+            version="1.0.0",
+            sample=self.train.features,
+            signature=signature,
+            out=self._folder / "package",
+        )
+        case = Case(
+            policy=self.policy,
+            folder=self._folder,
+            challenger=package,
+            champion=None,
+            scratch=self._folder,
+            book=self._registry,
+        )
+        return robustness.check(case)
+
+
+def diabetes() -> pd.DataFrame:
+    """442 patients; how far the disease is a year later. Half of the variance can be told."""
+    data = load_diabetes(as_frame=True, scaled=False)
+    return data.data.assign(label=data.target)
+
+
+def gaps() -> pd.DataFrame:
+    """The same, with one measurement in twelve missing."""
+    rows = diabetes()
+    gone = np.random.default_rng(0).random((len(rows), 4)) < 1 / 12
+    rows.loc[:, ["bmi", "bp", "s5", "s6"]] = rows[["bmi", "bp", "s5", "s6"]].mask(gone)
+    return rows
+
+
+def radii() -> pd.DataFrame:
+    """569 tumours; the radius of the worst nuclei, which the others tell within 3%."""
+    data = load_breast_cancer(as_frame=True).data
+    names = {name: name.replace(" ", "_") for name in data if not name.startswith("worst")}
+    return data[list(names)].rename(columns=names).assign(label=data["worst radius"])
+
+
+@pytest.fixture
+def bench(request: pytest.FixtureRequest, tmp_path: Path, registry: Registry) -> Bench:
+    """A bench on the rows that the test names."""
+    return Bench(tmp_path, registry, request.param())
+
+
+def fitted(bench: Bench, last: RegressorMixin, *, first: Any = None) -> Pipeline:
+    """A sound pipeline."""
+    steps = [StandardScaler(), copy.deepcopy(last)]
+    model = make_pipeline(*([first] if first else []), *steps)
+    return model.fit(bench.train.features, bench.train.truth)
+
+
+@pytest.mark.parametrize("bench", [diabetes, radii], indirect=True)
+@pytest.mark.parametrize("last", [LINEAR, TREES], ids=["linear", "trees"])
+def test_a_sound_regression_passes(bench: Bench, last: RegressorMixin) -> None:
+    """Whether it tells much or nearly all: what harm there is, is small beside what it could be."""
+    finding = bench.judge(fitted(bench, last))
+    assert finding.verdict == "passed", finding.sentence
+    assert [row["disturbance"] for row in finding.figures["disturbances"]] == ["noise"]
+
+
+@pytest.mark.parametrize("bench", [radii], indirect=True)
+def test_what_may_be_lost_is_a_share_of_what_there_is_to_lose(bench: Bench) -> None:
+    """A tenth of the error that always answering the median makes, however good the model is."""
+    plot = bench.judge(fitted(bench, LINEAR)).plots[0]
+    assert isinstance(plot, Intervals)
+    trivial = np.abs(bench.holdout.truth - np.median(bench.train.truth)).mean()
+    assert plot.lines["margin"] == pytest.approx(-0.1 * trivial)
+
+
+@pytest.mark.parametrize("bench", [gaps], indirect=True)
+def test_a_sound_imputer_passes(bench: Bench) -> None:
+    """A tenth of the values that may be missing can be told from the others well enough."""
+    finding = bench.judge(fitted(bench, LINEAR, first=SimpleImputer()))
+    assert finding.verdict == "passed", finding.sentence
+    assert "missing" in {row["disturbance"] for row in finding.figures["disturbances"]}
+
+
+@pytest.mark.parametrize("bench", [gaps], indirect=True)
+def test_a_wrong_imputer_fails(bench: Bench) -> None:
+    """It fills in the mark that some other table has for what is missing."""
+    model = fitted(bench, LINEAR, first=SimpleImputer())
+    model[0].statistics_[:] = 999.0
+    finding = bench.judge(model)
+    assert finding.verdict == "failed"
+    assert "Missing" in finding.sentence
+
+
+@pytest.mark.parametrize("bench", [diabetes, radii], indirect=True)
+@pytest.mark.parametrize("factor", [10, 0.01])
+def test_a_wrong_scaler_fails(bench: Bench, factor: float) -> None:
+    """One that was fitted to numbers in another unit: its answers are better in that unit."""
+    model = fitted(bench, LINEAR)
+    model[0].scale_ *= factor
+    finding = bench.judge(model)
+    assert finding.verdict == "failed", finding.sentence
+    assert "does not scale inputs as its training did" in finding.sentence
+
+
+@pytest.mark.parametrize("bench", [radii], indirect=True)
+def test_a_fragile_regression_fails(bench: Bench) -> None:
+    """Radius and circumference say the same: large weights that cancel out make noise larger."""
+    model = fitted(bench, LINEAR)
+    model[-1].coef_[[0, 2]] += 60.0, -60.0
+    finding = bench.judge(model)
+    assert finding.verdict == "failed"
+    assert "Noise" in finding.sentence
+
+
+class Hazards:
+    """A discrete-time logistic model of the years to a patient's death, as a graph."""
+
+    def __init__(self, rows: Rows) -> None:
+        features = pd.DataFrame(rows.features).to_numpy(np.float64)
+        self.fill = np.nanmedian(features, axis=0)
+        known = np.where(np.isnan(features), self.fill, features)
+        self.mean, self.scale = known.mean(axis=0), known.std(axis=0)
+        row = np.repeat(np.arange(len(rows)), rows.truth)
+        year = np.concatenate([np.arange(end) for end in rows.truth])
+        came = (year == rows.truth[row] - 1) & np.asarray(rows.event)[row]
+        person = np.hstack([((known - self.mean) / self.scale)[row], np.eye(YEARS)[year]])
+        weights = LogisticRegression(max_iter=1000, fit_intercept=False).fit(person, came).coef_[0]
+        self.slope, self.base = weights[:-YEARS, None], weights[-YEARS:]
+
+    def graph(self) -> onnx.ModelProto:
+        """Columns in, the hazard of each year out."""
+        steps = [
+            helper.make_node("IsNaN", ["input"], ["gone"]),
+            helper.make_node("Where", ["gone", "fill", "input"], ["known"]),
+            helper.make_node("Sub", ["known", "mean"], ["centred"]),
+            helper.make_node("Div", ["centred", "scale"], ["scaled"]),
+            helper.make_node("MatMul", ["scaled", "slope"], ["risk"]),
+            helper.make_node("Add", ["risk", "base"], ["logit"]),
+            helper.make_node("Sigmoid", ["logit"], ["hazard"]),
+        ]
+        names = ("fill", "mean", "scale", "slope", "base")
+        values = [numpy_helper.from_array(getattr(self, n).astype(np.float32), n) for n in names]
+        ends = [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", size])
+            for name, size in (("input", len(self.mean)), ("hazard", YEARS))
+        ]
+        graph = helper.make_graph(steps, "hazards", ends[:1], ends[1:], values)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
+
+    def signature(self, columns: list[str]) -> Signature:
+        """Numbers that may be missing, and a number a year."""
+        inputs = tuple(Number(name=name, nullable=True) for name in columns)
+        return Signature(inputs=inputs, output=Vector(steps=tuple(map(str, range(1, YEARS + 1)))))
+
+
+@pytest.fixture
+def survival(tmp_path: Path, registry: Registry) -> Bench:
+    """900 people, how many years they were followed, and whether they died."""
+    found, ends = load_flchain()
+    columns = ["age", "creatinine", "kappa", "lambda"]
+    years = np.minimum(ends["futime"] // 365 + 1, YEARS).astype(np.int64)
+    died = ends["death"] & (ends["futime"] < YEARS * 365)
+    rows = found[columns].astype(np.float64).assign(label=years, died=died)
+    rows = rows.drop_duplicates(columns).sample(900, random_state=0)
+    return Bench(tmp_path, registry, rows, 'event = "died"\n')
+
+
+def test_a_sound_survival_model_passes(survival: Bench) -> None:
+    """Ages and laboratory values, a sixth of the creatinines missing."""
+    hazards = Hazards(survival.train)
+    finding = survival.judge(hazards.graph(), hazards.signature(list(survival.train.features)))
+    assert finding.verdict == "passed", finding.sentence
+    tried = [row["disturbance"] for row in finding.figures["disturbances"]]
+    assert tried == ["missing", "noise"]
+
+
+def test_a_survival_model_with_a_wrong_scaler_fails(survival: Bench) -> None:
+    """Fitted to numbers a hundred times smaller, it has everybody die at once or never."""
+    hazards = Hazards(survival.train)
+    hazards.scale /= 100
+    hazards.mean /= 100
+    finding = survival.judge(hazards.graph(), hazards.signature(list(survival.train.features)))
+    assert finding.verdict == "failed", finding.sentence
+    assert "does not scale inputs as its training did" in finding.sentence
+
+
+def test_a_survival_model_with_a_wrong_imputer_fails(survival: Bench) -> None:
+    """Whoever lacks a value is taken for a hundred years old or mortally ill."""
+    hazards = Hazards(survival.train)
+    hazards.fill[:] = 999.0
+    finding = survival.judge(hazards.graph(), hazards.signature(list(survival.train.features)))
+    assert finding.verdict == "failed", finding.sentence
