@@ -17,12 +17,13 @@ demo: .venv/.installed-train ## heartbeats: train, package, register, serve, ask
 test: .venv/.installed-test ## run the tests on all cores
 	@$(BIN)/pytest -n auto --dist loadscope $(ARGS)
 
-check: .venv/.installed-check ## style, types, layers, examples in the documentation
+check: .venv/.installed-check ## style, types, layers, documentation, a dozen crashes
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -q tests/test_docs.py
+	$(BIN)/python benchmarks/crash.py --rounds 12
 
 bench: .venv/.installed-bench ## speed against peers; ends with 1 when a bar is missed (needs wrk)
 	@command -v wrk >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y --no-install-recommends wrk; } \

@@ -13,6 +13,7 @@ from interlock.package import Manifest, digest
 from interlock.registry import Registry, environment
 from interlock.settings import Settings
 from interlock.signature.schema import Classes, Signature, Tensor
+from tests import databases
 
 # Before any test imports MLflow, which reads this only once.
 environment.prepare()
@@ -85,3 +86,10 @@ def registry(home: Path) -> Iterator[Registry]:
     registry = Registry(Settings(home=home, actor="ann"))
     yield registry
     registry.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database of each kind."""
+    with databases.fresh(request.param, tmp_path) as url:
+        yield url

@@ -20,6 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 NAMELESS = {"common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
 HEAVY = {"flask", "matplotlib", "mlflow", "onnx", "pandas", "pyarrow", "sklearn"}
+HEAVY |= {"alembic", "psycopg", "sqlalchemy"}
 
 
 def modules() -> Iterator[Path]:

@@ -46,11 +46,15 @@ def ours(case: Case, workers: int = WORKERS) -> list[str]:
 
 
 def environment(case: Case, folder: Path) -> dict[str, str]:
-    """What all servers of `case` are told, ours by our name for it and the peers by theirs."""
+    """What all servers of `case` are told, ours by our name for it and the peers by theirs.
+
+    Without a journal: the peers keep none. What it costs, `journal.py` measures.
+    """
     return {
         "BENCH_GRAPH": str(case.graph),
         "BENCH_LABELS": ",".join(LABELS),
         "INTERLOCK_HOME": str(folder / "home"),
+        "INTERLOCK_JOURNAL": "off",
         "OMP_NUM_THREADS": "1",
     }
 

@@ -17,6 +17,12 @@ InterlockError
 ├── EvidenceError             rows from which no figure or split can be worked out
 │   └── LeakageError          the same rows, or rows of one group, in two splits
 ├── EngineError               the model failed on input that its signature accepts
+├── JournalError              the record of answers cannot be written, read or kept
+│   ├── SpoolError            the spool cannot take a record: full, or not writable
+│   ├── BusyError             another server writes to this journal
+│   ├── DatabaseError         the database cannot be reached, or refused
+│   ├── SchemaError           the database is of another release
+│   └── KeyStoreError         a key that is missing, wrong, or cannot be fetched
 ├── ServerError               a server under test does not start, or does not answer
 └── RequestError              what a caller sent cannot be answered (see the classes below)
 
@@ -147,6 +153,42 @@ class EngineError(InterlockError):
     """The model failed on input that its signature accepts."""
 
     code = "engine_failed"
+
+
+class JournalError(InterlockError):
+    """The record of answers cannot be written, read or kept."""
+
+    code = "journal"
+
+
+class SpoolError(JournalError):
+    """The spool cannot take a record: it is full, or not writable."""
+
+    code = "spool"
+
+
+class BusyError(JournalError):
+    """Another server writes to this journal."""
+
+    code = "busy"
+
+
+class DatabaseError(JournalError):
+    """The database of the journal cannot be reached, or refused what was asked."""
+
+    code = "database"
+
+
+class SchemaError(DatabaseError):
+    """The tables of the database are of another release of Interlock."""
+
+    code = "schema"
+
+
+class KeyStoreError(JournalError):
+    """A key that is missing, wrong, or cannot be fetched."""
+
+    code = "keys"
 
 
 class ServerError(InterlockError):
@@ -316,6 +358,13 @@ class OverloadError(RequestError):
     """The queue is full: come back after ``Retry-After`` seconds."""
 
     code = "overloaded"
+    status = 503
+
+
+class UnrecordedError(RequestError):
+    """The answer could not be put on record, so it is not given."""
+
+    code = "journal_full"
     status = 503
 
 

@@ -21,6 +21,15 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
+class Secret(str):
+    """Text that is never shown: it prints as stars."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What can be set from outside. Times are in seconds, sizes in bytes."""
 
@@ -59,8 +68,57 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     batch_limit: Positive = 64
     """Most rows that natural batching puts together."""
 
+    journal: Literal["on", "off"] = "on"
+    """Whether every answer is written down before it leaves."""
+    journal_home: Path | None = None
+    """Where the journal's spool lies; unset means ``journal`` under `home`. One server each."""
+    journal_sync: Literal["never", "interval", "always"] = "never"
+    """When records reach the disk itself: left to the kernel (survives every crash but the
+    machine's), every `journal_interval`, or before the answer leaves."""
+    journal_interval: Seconds = 1.0
+    journal_when_full: Literal["refuse", "answer"] = "refuse"
+    """What becomes of requests that cannot be recorded: 503, or answered and counted."""
+    journal_limit: Positive = 4 * 1024**3
+    """Bytes that the spool may hold of what no sink has taken yet."""
+    journal_segment_size: Positive = 64 * 1024**2
+    journal_segment_age: Seconds = 60.0
+    """A segment that is larger or older than this is closed, and the next one begun."""
+    journal_failures: Literal["off", "code", "body"] = "code"
+    """What is recorded of requests that were refused or failed."""
+    journal_orphan_after: Seconds = 604_800.0
+    """How long a label may wait for its prediction before it is reported as an orphan."""
+    journal_parquet: Path | None = None
+    """Directory of Parquet files by day, beside SQL; unset means none."""
+    journal_keep: Seconds | None = None
+    """How long predictions, labels and failures are kept in the sinks; unset means for ever."""
+    journal_keep_size: Positive | None = None
+    """Bytes that each sink may keep before the oldest days go; unset means any number."""
+    database: str | None = None
+    """SQLAlchemy URL of predictions, labels and failures; unset means SQLite under `home`."""
+
+    master_key: Secret | None = None
+    """32 bytes in base64 that data keys are wrapped with; payloads are encrypted when one is
+    given here, in `master_key_file` or by `key_service`."""
+    master_key_file: Path | None = None
+    key_service: str | None = None
+    """``module:function`` that returns the wrapping service, for keys that must not leave it."""
+    keys: str | None = None
+    """URL of the store of data keys; unset means SQLite under `home`. Never back it up together
+    with the data: what it forgets must be forgotten."""
+    hash_key: Secret | None = None
+    """32 bytes in base64 that routing keys and subjects are hashed with; unset means a file under
+    `home`, made when first needed."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
+
+    def spool(self) -> Path:
+        """The journal's directory in force."""
+        return self.journal_home or self.home / "journal"
+
+    def database_url(self) -> str:
+        """The URL of the database in force."""
+        return self.database or f"sqlite:///{self.home.resolve() / 'interlock.db'}"
 
     def registry_uri(self) -> str:
         """The tracking URI in force."""
@@ -113,6 +171,8 @@ def _convert(field: msgspec.structs.FieldInfo, variable: str, value: Any) -> Any
 def _decode(kind: type, value: Any) -> Any:
     if kind is Path and isinstance(value, str | Path):
         return Path(value)
+    if kind is Secret and isinstance(value, str):
+        return Secret(value)
     raise NotImplementedError
 
 

@@ -10,6 +10,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from interlock.policy import GATES, PARTS, Table, fields, policy
+from interlock.policy.rollout import FLOORS
 from interlock.policy.writing import literal
 
 Document: TypeAlias = dict[str, Any]
@@ -83,9 +84,22 @@ def documents(draw: st.DrawFn) -> Document:
     """Whole documents in which nothing contradicts anything."""
     document = draw(TABLES)
     document["splits"] = document.get("splits", {}) | draw(_shares())
+    if document["splits"].get("by") == "time":
+        document["splits"]["assign"] = "balanced"
     document["data"] = document.get("data", {}) | draw(_roles())
+    answers = {document["data"]["label"], document["data"]["event"]}
+    document["data"]["drop"] = [
+        column for column in document["data"].get("drop", []) if column not in answers
+    ]
     rollout = document.setdefault("rollout", {})
     rollout["steps"] = draw(_steps())
+    rollout["worse"] = 0.0
+    rollout["scale"] = draw(st.floats(0.5, 9.0))
+    rollout["floor"] = {
+        metric: bound
+        for metric, bound in rollout.get("floor", {}).items()
+        if metric.partition(":")[0] in FLOORS
+    }
     gates = document.setdefault("gates", {})
     gates["needs"] = {
         alias: draw(st.lists(st.sampled_from(GATES), unique=True))

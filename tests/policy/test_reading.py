@@ -108,11 +108,12 @@ GATES = '"integrity", "signature", "parity", "champion", "floor", "slices", "cal
         ("data.label = ''", "data.label = ''; allowed: the name of a column, in quotes"),
         ("splits.by = 'patient'", 'splits.by = \'patient\'; allowed: "row", "time" or "group"'),
         ("splits.seed = -1", "splits.seed = -1; allowed: a whole number from 0 to 4294967295"),
+        ("splits.assign = 'random'", 'splits.assign = \'random\'; allowed: "balanced" or "hash"'),
         ("splits.seed = 1.0", "splits.seed = 1.0; allowed: a whole number from 0 to 4294967295"),
         ("train.fit = 'fit'", "train.fit = 'fit'; allowed: \"module:function\""),
         ("train.fit = ''", "train.fit = ''; allowed: \"module:function\""),
         ("tune.trials = 0", "tune.trials = 0; allowed: a whole number, 1 or more"),
-        ("tune.timeout = inf", "tune.timeout = inf; allowed: seconds, 0 or more"),
+        ("tune.timeout = inf", "tune.timeout = inf; allowed: seconds, 0 or more, and finite"),
         ("metrics.primary = 'f2'", "metrics.primary = 'f2'; allowed: \"\" or accuracy, f1_macro"),
         ("metrics.also = ['ece', 'f2']", "metrics.also[1] = 'f2'; allowed: accuracy, f1_macro"),
         ("gates.champion = ['floor']", "gates.champion = ['floor']: write it as a table, [gates."),
@@ -253,6 +254,32 @@ def filled(document: Any, defaults: Any) -> Any:
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("data.drop = ['row', 'label']", 'data.drop names "label", which is data.label'),
+        ("data.drop = ['end']\ndata.event = 'end'", 'data.drop names "end", which is data.event'),
+        (
+            "data.time = 't'\nsplits.by = 'time'\nsplits.assign = 'hash'",
+            'splits.assign = "hash" goes with splits.by = "row" or "group"',
+        ),
+    ],
+)
+def test_values_that_contradict_each_other_are_named(text: str, problem: str) -> None:
+    """Each of them fits by itself, so the message names both."""
+    with pytest.raises(PolicyError, match=problem):
+        policy.parse(f"model.name = 'ecg'\n{text}")
+    assert policy.parse("model.name = 'ecg'\ndata.group = 'g'\ndata.drop = ['g']").data.drop
+
+
+def test_a_mark_at_the_beginning_is_no_content(tmp_path: Path) -> None:
+    """Editors on Windows begin a file with one; the policy reads as without."""
+    file = tmp_path / "interlock.toml"
+    file.write_text("model.name = 'ecg'", encoding="utf-8-sig")
+    assert file.read_bytes().startswith(b"\xef\xbb\xbf")
+    assert policy.read(file) == policy.parse("model.name = 'ecg'")
+
+
 def test_absent_file_says_how_to_get_one(tmp_path: Path) -> None:
     """Without a policy file the error names the path and the command that writes one."""
     with pytest.raises(ConfigurationError, match=r"absent\.toml; `interlock init NAME` writes"):
@@ -263,5 +290,5 @@ def test_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     """Bytes that are not UTF-8 are an error of the file, not a traceback."""
     file = tmp_path / "interlock.toml"
     file.write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigurationError, match="cannot be read"):
+    with pytest.raises(ConfigurationError, match=r"cannot be read: byte 0 is not UTF-8 text: save"):
         policy.read(file)

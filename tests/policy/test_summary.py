@@ -48,7 +48,19 @@ def of(text: str) -> dict[str, str]:
         ("gates.needs.staging = ['parity', 'floor']", "for staging", "parity, floor"),
         ("gates.needs.staging = []", "for staging", "no gate"),
         ("gates.needs.champion = []", "for champion", "no gate"),
-        ("rollout = {strategy = 'ab', steps = [0.125, 1]}", "rollout", "ab: 12.5%, 100%"),
+        ("rollout.steps = [0.125, 1]", "rollout", "canary: 12.5%, 100%"),
+        ("rollout = {strategy = 'ab', split = 0.3}", "rollout", "ab: 30% for 604800 s"),
+        (
+            "rollout = {strategy = 'blue-green', shadow_first = true}",
+            "rollout",
+            "shadow, then blue-green: all at once, the old version at hand for 3600 s",
+        ),
+        ("", "labels", "count as they come, each row by itself"),
+        (
+            "labels = {maturity = 3600, unit = 'key'}",
+            "labels",
+            "count 3600 s after the prediction, a routing key's rows as one",
+        ),
     ],
 )
 def test_summary_tells_what_the_policy_says(text: str, topic: str, sentence: str) -> None:

@@ -73,6 +73,21 @@ def problems(text: str) -> list[str]:
             "rollout.steps = [0.5, 0.5, 1]",
             "rollout.steps = [0.5, 0.5, 1.0]: steps must rise, but 0.5 follows 0.5",
         ),
+        (
+            "rollout.worse = 0.02",
+            "rollout.worse = 0.02 is over rollout.margin = 0.01",
+        ),
+        (
+            "rollout.metric = 'mae'",
+            "rollout.scale = 0: mae needs the error that counts as entirely wrong",
+        ),
+        (
+            "rollout.floor.f1_macro = 0.8",
+            (
+                "rollout.floor.f1_macro: it is no mean over rows; watched are accuracy,"
+                " recall:LABEL, precision:LABEL and mae"
+            ),
+        ),
     ],
 )
 def test_contradictions_are_refused_with_both_sides(text: str, problem: str) -> None:
@@ -93,6 +108,7 @@ def test_contradictions_are_refused_with_both_sides(text: str, problem: str) -> 
         "splits = {train = 0.3, validation = 0.3, test = 0.2, holdout = 0.1, staging = 0.1}",
         "gates.integrity = {require_signature = true, public_key = 'key.pub'}",
         "rollout.steps = [1]",
+        "rollout = {scale = 20, metric = 'mae', floor = {mae = 3.5, 'recall:no' = 0.7}}",
         "gates.floor.bounds = {mae = 3.5, brier = 1.2, 'recall:no' = 1, log_loss = 0}",
     ],
 )

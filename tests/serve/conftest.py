@@ -87,8 +87,8 @@ def serving(home: Path, *arguments: str, workers: int = 1, **environment: str) -
         )
     try:
         running = Running(process, _address(process, home, output), output)
-        yield running
-        running.client.close()
+        with running.client:
+            yield running
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

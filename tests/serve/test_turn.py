@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from interlock.serve.doors import Plain, Reply
 from interlock.serve.metrics import Recorder
 from interlock.serve.request import Headers
 from interlock.serve.served import Served
-from interlock.serve.turn import Asked, Turn
+from interlock.serve.turn import Asked, Posted, Result, Turn
 from interlock.settings import Settings
 
 from .moody import record
@@ -133,10 +134,10 @@ def test_an_answer_that_cannot_be_written_is_one_failure(moody: Counted, tmp_pat
     written = moody.door.write
     calls = iter([False, True, False])
 
-    def write(request: Any, outputs: Outputs, rows: Any) -> Reply:
+    def write(request: Any, outputs: Outputs, rows: Any, ids: list[str]) -> Reply:
         if next(calls):
             raise ValueError("no answer can be made of this")
-        return written(request, outputs, rows)
+        return written(request, outputs, rows, ids)
 
     moody.door.write = write  # type: ignore[method-assign, assignment]
     asked = [(moody, record(choice)) for choice in (0, 0, 1)]
@@ -164,16 +165,18 @@ def test_a_turn_that_is_asked_while_it_ends_begins_another(moody: Counted, tmp_p
     """Requests that answers give rise to wait for the next turn, and are not lost."""
     outputs: list[Outputs | Exception] = []
 
-    def finish(asked: Asked, found: Outputs | Exception) -> Reply:
-        outputs.append(found)
-        return Reply(b"")
+    def finish(results: Sequence[Result]) -> None:
+        for asked, found in results:
+            outputs.append(found)
+            asked.answer(Reply(b""))
 
     async def ask() -> None:
         collected = Turn(finish)
 
         def asked(choice: float, then: Any) -> Asked:
-            request = moody.door.read(HEADERS, json.dumps(record(choice)).encode())
-            return Asked(moody.door, request, 0.0, then)
+            body = json.dumps(record(choice)).encode()
+            request = moody.door.read(HEADERS, body)
+            return Asked(Posted(moody.door, HEADERS, body, 0.0), request, then)
 
         second = asked(7, lambda _reply: None)
         collected.add(asked(0, lambda _reply: collected.add(second)))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -20,6 +22,12 @@ COMMANDS = {
     "model": "interlock.cli.model",
     "gate": "interlock.cli.gate",
     "serve": "interlock.cli.serve",
+    "label": "interlock.cli.label",
+    "journal": "interlock.cli.journal",
+    "database": "interlock.cli.database",
+    "erase": "interlock.cli.erase",
+    "keys": "interlock.cli.keys",
+    "audit": "interlock.cli.audit",
     "demo": "interlock.cli.demo",
     "settings": "interlock.cli.settings",
 }
@@ -54,10 +62,27 @@ def _root() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; an `InterlockError` ends it with one line and its exit code."""
+    """Run the command line; an `InterlockError` ends it with one line and its exit code.
+
+    A warning of ours is one line, too; those of libraries and projects look as they always do.
+    """
+    warnings.showwarning = _shown
     try:
         app(arguments, prog_name="interlock")
     except InterlockError as error:
         detail = f" (at {error.path})" if isinstance(error, RequestError) and error.path else ""
         print(f"interlock: {error}{detail}", file=sys.stderr)
         sys.exit(error.exit_code)
+
+
+def _shown(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    *_: Any,
+    **_more: Any,
+) -> None:
+    ours = Path(__file__).parents[1] in Path(filename).parents
+    whole = warnings.formatwarning(message, category, filename, lineno)
+    print(f"warning: {message}" if ours else whole.rstrip(), file=sys.stderr)

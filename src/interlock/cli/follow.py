@@ -11,10 +11,10 @@ from pathlib import Path
 
 import structlog
 
-from interlock import settings
+from interlock import log, settings
 from interlock.errors import InterlockError
 from interlock.registry import Registry, changes
-from interlock.serve import log, table
+from interlock.serve import table
 from interlock.settings import Settings
 
 _log = structlog.get_logger()

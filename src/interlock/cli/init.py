@@ -23,8 +23,10 @@ def init(name: Name) -> None:
     out.print(
         f"\nnow try\n"
         f"  cd {directory}\n"
-        f"  interlock train                                  # builds dist/{name}-1.0.0\n"
-        f"  interlock serve --package dist/{name}-1.0.0\n"
-        f"  python -m pytest                                 # tests the model",
+        f"  interlock train --register       # builds and registers dist/{name}-1.0.0\n"
+        f"  interlock gate run {name} 1.0.0\n"
+        f"  interlock model promote {name} 1.0.0 --to champion --reason 'first version'\n"
+        f"  interlock serve {name}\n"
+        f"README.md says what each does, and what comes next.",
         markup=False,
     )

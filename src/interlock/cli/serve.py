@@ -13,11 +13,11 @@ from typing import Annotated
 import structlog
 import typer
 
-from interlock import settings
+from interlock import log, settings
 from interlock.cli.output import err, progress
 from interlock.errors import ConfigurationError
 from interlock.registry import Registry, parse
-from interlock.serve import log, table
+from interlock.serve import table
 from interlock.serve.table import Deployment, Table
 from interlock.settings import Settings
 

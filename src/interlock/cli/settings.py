@@ -23,5 +23,6 @@ def show(as_json: Json = False) -> None:
         variable = settings.PREFIX + field.name.upper()
         value = getattr(current, field.name)
         source = "environment" if os.environ.get(variable) else "default"
-        rows.append({"variable": variable, "value": address.safe(str(value)), "source": source})
+        shown = "***" if isinstance(value, settings.Secret) else address.safe(str(value))
+        rows.append({"variable": variable, "value": shown, "source": source})
     show_rows(rows, as_json=as_json, empty="no settings")

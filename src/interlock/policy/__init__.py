@@ -18,6 +18,8 @@ from interlock.policy.gates import (
     Robustness,
     Slices,
 )
+from interlock.policy.journal import Journal
+from interlock.policy.labels import Labels
 from interlock.policy.policy import Model, Package, Policy
 from interlock.policy.reading import FILE, parse, read
 from interlock.policy.rollout import Rollout
@@ -40,6 +42,8 @@ __all__ = [
     "Gates",
     "Infra",
     "Integrity",
+    "Journal",
+    "Labels",
     "Metrics",
     "Model",
     "Needs",

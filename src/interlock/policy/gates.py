@@ -166,11 +166,18 @@ class Robustness(Table, frozen=True, kw_only=True):
     metric: Annotated[MaybeMetric, Meta(description="Metric compared; empty: the primary one.")] = (
         ""
     )
-    loss: Annotated[Amount, Meta(description="How much of the metric a disturbance may cost.")] = (
-        0.1
-    )
+    loss: Annotated[
+        Amount,
+        Meta(
+            description="How much of the metric a disturbance may cost. Of an error (mae, log_loss,"
+            " brier): which share of the trivial answer's error."
+        ),
+    ] = 0.1
     worse: Annotated[
-        Amount, Meta(description="How much more it may cost than it costs the champion.")
+        Amount,
+        Meta(
+            description="How much worse than the champion its disturbed answers may be, as `loss`."
+        ),
     ] = 0.05
     alpha: Annotated[
         Alpha,
@@ -188,6 +195,14 @@ class Robustness(Table, frozen=True, kw_only=True):
     scale: Annotated[
         Amount, Meta(description="Change of every value by a factor: 0.1 tries 1.1 and 0.9 times.")
     ] = 0.1
+    everywhere: Annotated[
+        Switch,
+        Meta(
+            description="Whether shift and scale are tried not only on signals that are classified,"
+            " but also where the right answer moves along: on single numbers, and for models that"
+            " answer numbers."
+        ),
+    ] = False
     clip: Annotated[
         Share, Meta(description="Share of a signal's range cut off, half of it at each end.")
     ] = 0.1

@@ -10,6 +10,8 @@ import msgspec
 from msgspec import Meta
 
 from interlock.policy.gates import GATES, HOLDOUT, Gates
+from interlock.policy.journal import Journal
+from interlock.policy.labels import Labels
 from interlock.policy.rollout import Rollout
 from interlock.policy.table import Table
 from interlock.policy.training import Data, Metrics, Splits, Train, Tune
@@ -52,6 +54,8 @@ class Policy(Table, frozen=True, kw_only=True):
     metrics: Metrics = Metrics()
     gates: Gates = Gates()
     rollout: Rollout = Rollout()
+    journal: Journal = Journal()
+    labels: Labels = Labels()
 
     @property
     def digest(self) -> str:
@@ -66,7 +70,8 @@ class Policy(Table, frozen=True, kw_only=True):
         >>> Policy(model=Model(name="ecg")).build_options()["name"]
         'ecg'
         """
-        return msgspec.structs.asdict(self.model) | msgspec.structs.asdict(self.package)
+        options = msgspec.structs.asdict(self.model) | msgspec.structs.asdict(self.package)
+        return options | {"subject": self.journal.subject}
 
     def contradictions(self) -> Iterator[str]:
         if self.splits.by == "time" and not self.data.time:

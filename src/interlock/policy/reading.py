@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 import typing
 from pathlib import Path
@@ -30,11 +31,14 @@ def read(path: Path | str = FILE) -> Policy:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors on Windows begin with a mark
     except FileNotFoundError:
         hint = "`interlock init NAME` writes a project with one"
         raise ConfigurationError(f"no policy file {path}; {hint}") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        reason = f"byte {error.start} is not UTF-8 text: save it as UTF-8"
+        raise ConfigurationError(f"{path} cannot be read: {reason}") from error
+    except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error}") from error
     return parse(text, file=str(path))
 
@@ -137,6 +141,8 @@ class _Reader:
         return None
 
     def _refuse(self, value: Any, key: str, rule: str) -> None:
+        finite = not isinstance(value, float) or math.isfinite(value)
+        rule = rule if finite else f"{rule}, and finite"
         self.problems.append(f"{key} = {_written(value)}; allowed: {rule}")
 
 

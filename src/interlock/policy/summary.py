@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from interlock.policy.policy import Policy
+from interlock.policy.rollout import Rollout
 from interlock.policy.training import Splits
 
 
@@ -22,7 +23,9 @@ def summary(policy: Policy) -> dict[str, str]:
         "challenger": _challenger(policy),
         "for staging": ", ".join(policy.gates.needs.staging) or "no gate",
         "for champion": ", ".join(policy.gates.needs.champion) or "no gate",
-        "rollout": f"{policy.rollout.strategy}: {', '.join(map(_percent, policy.rollout.steps))}",
+        "rollout": _rollout(policy.rollout),
+        "subject": policy.journal.subject or "the header Interlock-Subject, or the routing key",
+        "labels": _labels(policy),
         "digest": policy.digest,
     }
 
@@ -54,6 +57,25 @@ def _challenger(policy: Policy) -> str:
     else:
         wanted = "better than the champion"
     return f"{wanted}, with a chance of {_percent(champion.alpha)} to pass wrongly"
+
+
+def _rollout(rollout: Rollout) -> str:
+    way = {
+        "shadow": "answers compared, not given, then all of the traffic",
+        "canary": ", ".join(map(_percent, rollout.steps)),
+        "ab": f"{_percent(rollout.split)} for {rollout.end:g} s",
+        "blue-green": f"all at once, the old version at hand for {rollout.warm:g} s",
+        "recreate": "all at once",
+    }[rollout.strategy]
+    first = "shadow, then " if rollout.shadow_first and rollout.strategy != "shadow" else ""
+    return f"{first}{rollout.strategy}: {way}"
+
+
+def _labels(policy: Policy) -> str:
+    counted = "each row by itself" if policy.labels.unit == "row" else "a routing key's rows as one"
+    if policy.labels.maturity == 0:
+        return f"count as they come, {counted}"
+    return f"count {policy.labels.maturity:g} s after the prediction, {counted}"
 
 
 def _percent(share: float) -> str:

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from interlock.policy.table import Table
 from interlock.policy.values import (
+    Assign,
     By,
     Column,
     Count,
@@ -68,6 +69,12 @@ class Data(Table, frozen=True, kw_only=True):
         for one, other in combinations(roles, 2):
             if roles[one] and roles[one] == roles[other]:
                 yield f'data.{one} and data.{other} are both "{roles[one]}": one column, one role'
+        for role in ("label", "event"):
+            if roles[role] in self.drop:
+                yield (
+                    f'data.drop names "{roles[role]}", which is data.{role}: models never take it,'
+                    " so it need not be dropped"
+                )
 
 
 class Splits(Table, frozen=True, kw_only=True):
@@ -80,6 +87,13 @@ class Splits(Table, frozen=True, kw_only=True):
             " the holdouts), or all rows of a group."
         ),
     ] = "row"
+    assign: Annotated[
+        Assign,
+        Meta(
+            description="Balanced: every part has its share of each class. Hash: a row, or group,"
+            " goes where a hash of it says, and stays there when data grow."
+        ),
+    ] = "balanced"
     train: Annotated[Step, Meta(description="Share to fit on.")] = 0.6
     validation: Annotated[Share, Meta(description="Share for early stopping and pruning.")] = 0.1
     test: Annotated[Share, Meta(description="Share that chooses between tuned models.")] = 0.1
@@ -102,6 +116,11 @@ class Splits(Table, frozen=True, kw_only=True):
         if abs(total - 1) > 1e-9:
             written = " + ".join(f"{share:g}" for share in self.shares().values())
             yield f"splits: {' + '.join(PARTS)} must sum to 1, and {written} is {total:g}"
+        if self.by == "time" and self.assign == "hash":
+            yield (
+                'splits.assign = "hash" goes with splits.by = "row" or "group":'
+                " parts that follow each other in time cannot be drawn"
+            )
 
 
 class Train(Table, frozen=True, kw_only=True):

@@ -57,6 +57,7 @@ Number: TypeAlias = Annotated[float, Meta(title="a number")]
 Amount: TypeAlias = Annotated[float, Meta(ge=0, title="a number, 0 or more")]
 Share: TypeAlias = Annotated[float, Meta(ge=0, le=1, title="a number from 0 to 1")]
 Step: TypeAlias = Annotated[float, Meta(gt=0, le=1, title="a number over 0, up to 1")]
+Part: TypeAlias = Annotated[float, Meta(gt=0, lt=1, title="a number over 0 and below 1")]
 Alpha: TypeAlias = Annotated[float, Meta(gt=0, lt=0.5, title="a number over 0 and below 0.5")]
 Factor: TypeAlias = Annotated[float, Meta(ge=1, title="a number, 1 or more")]
 Rate: TypeAlias = Annotated[float, Meta(gt=0, le=100_000, title="a number over 0, up to 100000")]
@@ -76,10 +77,19 @@ OutOfRange: TypeAlias = Annotated[
     Literal["reject", "clip", "flag"], Meta(title='"reject", "clip" or "flag"')
 ]
 By: TypeAlias = Annotated[Literal["row", "time", "group"], Meta(title='"row", "time" or "group"')]
+Assign: TypeAlias = Annotated[Literal["balanced", "hash"], Meta(title='"balanced" or "hash"')]
+Unit: TypeAlias = Annotated[Literal["row", "key"], Meta(title='"row" or "key"')]
 Strategy: TypeAlias = Annotated[
-    Literal["shadow", "canary", "ab", "blue-green"],
-    Meta(title='"shadow", "canary", "ab" or "blue-green"'),
+    Literal["shadow", "canary", "ab", "blue-green", "recreate"],
+    Meta(title='"shadow", "canary", "ab", "blue-green" or "recreate"'),
 ]
+RowMetric: TypeAlias = Annotated[
+    Literal["", "accuracy", "brier", "mae"], Meta(title='"", "accuracy", "brier" or "mae"')
+]
+Inconclusive: TypeAlias = Annotated[
+    Literal["wait", "pause", "proceed"], Meta(title='"wait", "pause" or "proceed"')
+]
+OnFloor: TypeAlias = Annotated[Literal["rollback", "alert"], Meta(title='"rollback" or "alert"')]
 Gate: TypeAlias = Annotated[
     Literal[
         "integrity",

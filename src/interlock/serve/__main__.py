@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from interlock import settings
+from interlock import log, settings
 from interlock.errors import InterlockError
-from interlock.serve import log, table
+from interlock.serve import table
 from interlock.serve.supervisor import Supervisor
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from interlock.errors import (
     RequestError,
     VersionNotFoundError,
 )
-from interlock.serve import docs, metrics
+from interlock.serve import docs, metrics, shipment
 from interlock.serve.doors import plain_refusal, v2_refusal
 from interlock.serve.openapi import document
 from interlock.serve.served import Served
@@ -33,14 +33,21 @@ Models = Callable[[], dict[str, Served]]
 
 
 class Admin:
-    """Endpoints behind the hot path. `models` gives what is served at this moment."""
+    """Endpoints behind the hot path.
 
-    def __init__(self, run: Path, status: Status, models: Models) -> None:
+    `models` gives what is served at this moment, `journal` is the directory of the journal, if
+    there is one.
+    """
+
+    def __init__(
+        self, run: Path, status: Status, models: Models, journal: Path | None = None
+    ) -> None:
         self._run = run
+        self._journal = journal
         self._status = status
         self._models = models
 
-    def app(self) -> Starlette:
+    def app(self, more: Sequence[Route] = ()) -> Starlette:
         gets = {
             "/": self.index,
             "/health": self.health,
@@ -57,7 +64,7 @@ class Admin:
             "/v2/models/{model}/versions/{version}/ready": self.model_ready,
         }
         routes = [Route(path, endpoint, methods=["GET"]) for path, endpoint in gets.items()]
-        routes += docs.routes()
+        routes += [*docs.routes(), *more]
         posts = (
             "/predict",
             "/predict/{model}",
@@ -98,6 +105,7 @@ class Admin:
                 }
                 for served in self._models().values()
             ],
+            "journal": shipment.describe(self._journal) if self._journal else None,
         }
         return _json(said, status=200 if ready else 503)
 
@@ -115,7 +123,7 @@ class Admin:
         )
         for served in self._models().values():
             info.add_metric([served.name, served.version, served.deployment.digest], 1)
-        return [workers, info]
+        return [workers, info, *(shipment.metrics(self._journal) if self._journal else ())]
 
     async def openapi(self, _request: Request) -> Response:
         return _json(document(list(self._models().values())))

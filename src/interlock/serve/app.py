@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
+import msgspec
 import structlog
+from msgspec.structs import replace
+from uuid_utils import uuid7
 
 from interlock.engine.session import Outputs
-from interlock.errors import EngineError, InternalError, MethodError, RequestError
+from interlock.errors import (
+    EngineError,
+    InternalError,
+    MethodError,
+    RequestError,
+    UnrecordedError,
+)
 from interlock.serve import metrics
 from interlock.serve.doors import V2, Door, Plain, Reply
+from interlock.serve.journal import Journal
 from interlock.serve.log import outline
 from interlock.serve.metrics import Recorder
 from interlock.serve.request import (
@@ -24,26 +35,40 @@ from interlock.serve.request import (
     read_headers,
 )
 from interlock.serve.served import Served
-from interlock.serve.turn import Asked, Turn
+from interlock.serve.turn import Asked, Posted, Result, Turn
 from interlock.settings import Settings
+from interlock.signature.answers import Row
 
 _log = structlog.get_logger()
+
+_UNREAD = Headers()
+
+
+class Outcome(msgspec.Struct, frozen=True, gc=False):
+    """A reply that may leave once it is on record; `rows` are those it answers, if it does."""
+
+    reply: Reply
+    rows: list[Row] | None = None
 
 
 class App:
     """Answers inference requests itself and hands everything else to `others`.
 
-    `swap` replaces all served models at once; requests under way finish with the old ones.
+    `swap` replaces all served models at once; requests under way finish with the old ones. Without
+    a `journal` nothing is recorded.
     """
 
-    def __init__(self, settings: Settings, recorder: Recorder, others: Any) -> None:
+    def __init__(
+        self, settings: Settings, recorder: Recorder, others: Any, journal: Journal | None = None
+    ) -> None:
         self._recorder = recorder
         self._others = others
+        self._journal = journal
         self._deadline = settings.deadline
         self._doors: dict[str, Door] = {}
         self.hot: dict[bytes, Door] = {}
         """Raw paths of the doors that `ask` may know an answer for."""
-        self._turn = Turn(self.finish)
+        self._turn = Turn(self._finish)
         self.body_limit = settings.body_limit
         self.served: dict[str, Served] = {}
 
@@ -62,74 +87,117 @@ class App:
             reply = await self._respond(door, scope, receive)
         except DisconnectedError:
             return
-        except Exception as error:  # noqa: BLE001 - every request is answered, see `failed`
-            reply = self.failed(door, error)
         length = str(len(reply.body)).encode()
         headers = [(b"content-type", reply.media), (b"content-length", length), *reply.headers]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
 
     async def _respond(self, door: Door, scope: Scope, receive: Receive) -> Reply:
-        started = time.perf_counter()
-        if scope["method"] != "POST":
-            raise MethodError(
-                "this address takes requests by POST",
-                expected="POST",
-                got=scope["method"],
-                headers={"Allow": "POST"},
-            )
-        headers = read_headers(scope["headers"], self.body_limit)
-        request = door.read(headers, await read_body(receive, self.body_limit))
-        served = door.served
+        posted = Posted(door, _UNREAD, b"", time.perf_counter())
+        try:
+            _check_method(scope)
+            posted = replace(posted, headers=read_headers(scope["headers"], self.body_limit))
+            posted = replace(posted, body=await read_body(receive, self.body_limit))
+            request = door.read(posted.headers, posted.body)
+            outcome = self._answer(posted, request, await self._infer(posted, request))
+        except DisconnectedError:
+            raise
+        except Exception as error:  # noqa: BLE001 - every request is answered, see `_failed`
+            outcome = self._failed(posted, error)
+        unrecorded = await self._journal.committed() if self._journal else None
+        return self._final(posted, outcome, unrecorded)
+
+    async def _infer(self, posted: Posted, request: Any) -> Outputs:
+        served = posted.door.served
         if request.rows <= served.inline_rows:
-            return _written(door, request, served.run(request.feed), started)
-        deadline = min(headers.deadline or self._deadline, self._deadline)
-        outputs = await served.queue(request.feed, request.rows, deadline)
-        return _written(door, request, outputs, started)
+            return served.run(request.feed)
+        deadline = min(posted.headers.deadline or self._deadline, self._deadline)
+        return await served.queue(request.feed, request.rows, deadline)
 
     def ask(
         self, door: Door, headers: Headers, body: bytes, answer: Callable[[Reply], None]
     ) -> bool:
-        """Have a request answered within this turn of the event loop, by a call of `answer`.
+        """Have a request answered by a call of `answer`, most often in this turn of the event loop.
 
         False, and nothing is called, when its model must not run in the event loop.
         """
-        started = time.perf_counter()
+        posted = Posted(door, headers, body, time.perf_counter())
         try:
             request = door.read(headers, body)
-        except Exception as error:  # noqa: BLE001 - every request is answered, see `failed`
-            answer(self.failed(door, error))
+        except Exception as error:  # noqa: BLE001 - every request is answered, see `_failed`
+            outcome = self._failed(posted, error)
+            self._commit(lambda _unrecorded: answer(outcome.reply))
             return True
         if request.rows > door.served.inline_rows:
             return False
-        self._turn.add(Asked(door, request, started, answer))
+        self._turn.add(Asked(posted, request, answer))
         return True
 
-    def finish(self, asked: Asked, outputs: Outputs | Exception) -> Reply:
-        """The answer to what was asked, from what the engine said."""
+    def _finish(self, results: Sequence[Result]) -> None:
+        """Answer what was asked, from what the engine said, once all of it is on record."""
+        done = [(asked, self._outcome(asked, outputs)) for asked, outputs in results]
+        self._commit(partial(self._release, done))
+
+    def _outcome(self, asked: Asked, outputs: Outputs | Exception) -> Outcome:
         try:
             if isinstance(outputs, Exception):
-                return self.failed(asked.door, outputs)
-            return _written(asked.door, asked.request, outputs, asked.started)
-        except Exception as error:  # noqa: BLE001 - every request is answered, see `failed`
-            return self.failed(asked.door, error)
+                return self._failed(asked.posted, outputs)
+            return self._answer(asked.posted, asked.request, outputs)
+        except Exception as error:  # noqa: BLE001 - every request is answered, see `_failed`
+            return self._failed(asked.posted, error)
 
-    def failed(self, door: Door, error: Exception) -> Reply:
+    def _release(
+        self, done: list[tuple[Asked, Outcome]], unrecorded: UnrecordedError | None
+    ) -> None:
+        for asked, outcome in done:
+            asked.answer(self._final(asked.posted, outcome, unrecorded))
+
+    def _answer(self, posted: Posted, request: Any, outputs: Outputs) -> Outcome:
+        rows = posted.door.served.rows(outputs)
+        ids = [str(uuid7()) for _ in rows]
+        reply = posted.door.write(request, outputs, rows, ids)
+        if self._journal:
+            latency = time.perf_counter() - posted.started
+            self._journal.answered(posted, request, rows, ids, latency)
+        return Outcome(reply, rows)
+
+    def _commit(self, heard: Callable[[UnrecordedError | None], None]) -> None:
+        if self._journal:
+            self._journal.commit(heard)
+        else:
+            heard(None)
+
+    def _final(self, posted: Posted, outcome: Outcome, unrecorded: UnrecordedError | None) -> Reply:
+        """What leaves in the end: an answer that is not on record becomes a refusal."""
+        if outcome.rows is None:
+            return outcome.reply
+        if unrecorded is not None:
+            return self._failed(posted, unrecorded).reply
+        posted.door.served.count(outcome.rows, posted.started)
+        return outcome.reply
+
+    def _failed(self, posted: Posted, error: Exception) -> Outcome:
         """The response to what went wrong: never a traceback, which goes to the log."""
+        door = posted.door
         if not isinstance(error, RequestError):
             said = "the model failed" if isinstance(error, EngineError) else "the server failed"
             _log.error(said, model=door.served.name, exception=outline(error))
             error = InternalError(f"{said} on this request")
         self._recorder.counter(metrics.ERRORS, door.served.name, error.code).add()
+        if self._journal:
+            self._journal.failed(posted, error)
         headers = [(name.lower().encode(), text.encode()) for name, text in error.headers.items()]
-        return Reply(door.refusal(error), headers=tuple(headers), status=error.status)
+        return Outcome(Reply(door.refusal(error), headers=tuple(headers), status=error.status))
 
 
-def _written(door: Door, request: Any, outputs: Outputs, started: float) -> Reply:
-    rows = door.served.rows(outputs)
-    reply = door.write(request, outputs, rows)
-    door.served.count(rows, started)
-    return reply
+def _check_method(scope: Scope) -> None:
+    if scope["method"] != "POST":
+        raise MethodError(
+            "this address takes requests by POST",
+            expected="POST",
+            got=scope["method"],
+            headers={"Allow": "POST"},
+        )
 
 
 def _addresses(served: dict[str, Served]) -> dict[str, Door]:

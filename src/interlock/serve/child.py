@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import sys
@@ -11,6 +10,7 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
+from interlock import tether
 from interlock.errors import InterlockError
 
 UNLOADABLE = 3
@@ -19,23 +19,19 @@ UNLOADABLE = 3
 _HEALTHY = 10.0  # seconds; a process that lived this long starts again at once
 _FIRST_WAIT = 0.1
 _LONGEST_WAIT = 10.0
-_PR_SET_PDEATHSIG = 1
 
 
 class Child:
     """A forked process and when it may be started again. `slot` is None for what is no worker."""
 
-    def __init__(self, work: Callable[[], None], slot: int | None) -> None:
+    def __init__(self, work: Callable[[], None], slot: int | None, title: str = "") -> None:
         self._work = work
         self.slot = slot
+        self.title = title or f"worker {slot}"
         self.pid: int | None = None
         self.due = 0.0
         self._started = 0.0
         self._deaths = 0
-
-    @property
-    def title(self) -> str:
-        return "follower" if self.slot is None else f"worker {self.slot}"
 
     def start(self) -> None:
         """Fork. The caller must have no other thread."""
@@ -74,8 +70,7 @@ def _become(work: Callable[[], None], parent: int) -> NoReturn:
     """Do `work` in the process just forked, and never return into the parent's code."""
     status = 1
     try:
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it died before it could be said
+        if not tether.hold(parent):
             os._exit(0)
         signal.set_wakeup_fd(-1)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
-from uuid_utils import uuid7
 
 from interlock.engine.session import Feed, Outputs
 from interlock.errors import RequestError
@@ -40,9 +39,17 @@ class Decoded(Protocol):
     @property
     def rows(self) -> int: ...
 
+    @property
+    def flags(self) -> Flags | None: ...
+
 
 class Door(Protocol):
     """A way in to one served model: reads requests, writes answers, knows nothing in between."""
+
+    @property
+    def name(self) -> str:
+        """What the record calls it."""
+        ...
 
     @property
     def served(self) -> Served: ...
@@ -51,8 +58,8 @@ class Door(Protocol):
         """The `Decoded` request, or the RequestError that says what is wrong with it."""
         ...
 
-    def write(self, request: Any, outputs: Outputs, rows: list[Row]) -> Reply:
-        """The answer to a request that `read` returned."""
+    def write(self, request: Any, outputs: Outputs, rows: list[Row], ids: list[str]) -> Reply:
+        """The answer to a request that `read` returned; `ids` has a prediction id for each row."""
         ...
 
     def refusal(self, error: RequestError) -> bytes:
@@ -63,6 +70,8 @@ class Door(Protocol):
 class Plain:
     """``POST /predict``: one record or a list of them, answered in kind."""
 
+    name = "plain"
+
     def __init__(self, served: Served) -> None:
         self.served = served
         self._decode = served.decoder.decode
@@ -72,15 +81,10 @@ class Plain:
     def read(self, _headers: Headers, body: bytes) -> Batch:
         return self._decode(body)
 
-    def write(self, request: Batch, _outputs: Outputs, rows: list[Row]) -> Reply:
+    def write(self, request: Batch, _outputs: Outputs, rows: list[Row], ids: list[str]) -> Reply:
         answers = [
-            {
-                "prediction_id": str(uuid7()),
-                "model": self._name,
-                "version": self._version,
-                **row,
-            }
-            for row in rows
+            {"prediction_id": id_, "model": self._name, "version": self._version, **row}
+            for id_, row in zip(ids, rows, strict=True)
         ]
         if request.flags:
             _attach(answers, request.flags)
@@ -104,6 +108,8 @@ def _attach(answers: list[dict[str, Any]], flags: Flags) -> None:
 class V2:
     """``POST /v2/models/{m}[/versions/{v}]/infer``, JSON and binary."""
 
+    name = "v2"
+
     def __init__(self, served: Served) -> None:
         self.served = served
         self._decode = served.tensors.decode
@@ -113,13 +119,12 @@ class V2:
     def read(self, headers: Headers, body: bytes) -> Call:
         return self._decode(body, headers.json_length)
 
-    def write(self, request: Call, outputs: Outputs, rows: list[Row]) -> Reply:
-        tensors = self._tensors(outputs, rows)
+    def write(self, request: Call, outputs: Outputs, rows: list[Row], ids: list[str]) -> Reply:
+        tensors = self._tensors(outputs, rows, ids)
         parts = [
             encode_tensor(self._metadata[name], tensors[name], binary=binary)
             for name, binary in request.wanted
         ]
-        ids = tensors["prediction_id"]
         said: dict[str, Any] = {
             "model_name": self.served.name,
             "model_version": self.served.version,
@@ -133,12 +138,13 @@ class V2:
         length = (b"inference-header-content-length", str(len(head)).encode())
         return Reply(b"".join([head, *(raw for _, raw in parts)]), BINARY, (length,))
 
-    def _tensors(self, outputs: Outputs, rows: list[Row]) -> dict[str, np.ndarray[Any, Any]]:
-        ids = np.array([str(uuid7()) for _ in rows], object)
+    def _tensors(
+        self, outputs: Outputs, rows: list[Row], ids: list[str]
+    ) -> dict[str, np.ndarray[Any, Any]]:
         named = dict(zip(self._metadata, outputs, strict=False))
         if self._classes:
             named["confidence"] = np.array([row["confidence"] for row in rows], np.float32)
-        return {**named, "prediction_id": ids}
+        return {**named, "prediction_id": np.array(ids, object)}
 
     def refusal(self, error: RequestError) -> bytes:
         return v2_refusal(error)
@@ -156,7 +162,7 @@ def v2_refusal(error: RequestError) -> bytes:
     return _encode({"error": "".join(said)})
 
 
-def _parameters(ids: np.ndarray[Any, Any], flags: Flags | None) -> dict[str, Any]:
+def _parameters(ids: list[str], flags: Flags | None) -> dict[str, Any]:
     said: dict[str, Any] = {"prediction_id": ids[0]} if len(ids) == 1 else {}
     if flags:  # V2 parameters are strings, numbers or booleans
         said["flags"] = _encode(flags).decode()

@@ -65,8 +65,26 @@ WAITING = Family("model_queue_requests", "gauge", "Requests that wait for the en
 SWAPS = Family(
     "interlock_table_loads_total", "counter", "Tables a worker took up or refused.", ("outcome",)
 )
+JOURNAL_FRAMES = Family("interlock_journal_frames_total", "counter", "Records written.", ())
+JOURNAL_BYTES = Family("interlock_journal_bytes_total", "counter", "Bytes of them.", ())
+JOURNAL_REFUSED = Family(
+    "interlock_journal_refused_total",
+    "counter",
+    "Requests refused because their answers could not be put on record.",
+    (),
+)
+JOURNAL_UNRECORDED = Family(
+    "interlock_journal_unrecorded_total",
+    "counter",
+    "Requests answered without a record, as the settings allow.",
+    (),
+)
 FAMILIES = {
-    family.name: family for family in (PREDICTIONS, LATENCY, CONFIDENCE, ERRORS, WAITING, SWAPS)
+    family.name: family
+    for family in (
+        *(PREDICTIONS, LATENCY, CONFIDENCE, ERRORS, WAITING, SWAPS),
+        *(JOURNAL_FRAMES, JOURNAL_BYTES, JOURNAL_REFUSED, JOURNAL_UNRECORDED),
+    )
 }
 
 

@@ -65,6 +65,33 @@ _V2_ANSWER = {
     },
 }
 
+_MOMENT = {"type": "string", "format": "date-time"}
+
+_LABEL = {
+    "type": "object",
+    "required": ["label"],
+    "properties": {
+        "label": {
+            "description": "a class; a number; or a number for each step, in order or by step",
+            "type": ["string", "number", "array", "object"],
+        },
+        "prediction_id": {"type": "string", "format": "uuid"},
+        "key": {"type": "string", "description": "routing key, instead of prediction_id"},
+        "time": {**_MOMENT, "description": "the key's last prediction until then is meant"},
+        "deployment": {"type": "string", "description": "the model that made the prediction"},
+        "observed": {**_MOMENT, "description": "when the truth was seen"},
+        "source": {"type": "string", "maxLength": 256, "description": "who or what saw it"},
+    },
+    "oneOf": [{"required": ["prediction_id"]}, {"required": ["key", "time"]}],
+    "additionalProperties": False,
+}
+
+_ACCEPTED = {
+    "type": "object",
+    "required": ["accepted"],
+    "properties": {"accepted": {"type": "integer", "description": "labels put on record"}},
+}
+
 _REFUSALS = {
     "400": "The request does not fit the signature.",
     "404": "No such model or version.",
@@ -86,6 +113,8 @@ def document(models: Sequence[Served]) -> dict[str, Any]:
         "V2Error": _V2_ERROR,
         "V2Request": _V2_REQUEST,
         "V2Answer": _V2_ANSWER,
+        "Label": _LABEL,
+        "Accepted": _ACCEPTED,
     }
     paths: dict[str, Any] = {}
     for served in models:
@@ -99,7 +128,7 @@ def document(models: Sequence[Served]) -> dict[str, Any]:
             "version": models[0].version if len(models) == 1 else interlock.__version__,
             "summary": f"Served by Interlock {interlock.__version__}.",
         },
-        "paths": paths | _server_paths(),
+        "paths": paths | {"/labels": {"post": _labels()}} | _server_paths(),
         "components": {"schemas": schemas},
     }
 
@@ -128,6 +157,17 @@ def _predict(served: Served) -> dict[str, Any]:
     said["schema"] = _one_or_many(answer)
     about = served.package.manifest.description
     operation["description"] = f"{name} {served.version}. {about}".rstrip()
+    return operation
+
+
+def _labels() -> dict[str, Any]:
+    operation = _operation("Say what was true", "labels", "Label", "Accepted", "Error")
+    body = operation["requestBody"]["content"]["application/json"]
+    body["schema"] = _one_or_many("Label")
+    responses = operation["responses"]
+    responses["202"] = responses.pop("200") | {"description": "All of them are on record."}
+    del responses["500"], responses["504"]
+    operation["description"] = "The truth about predictions, one or many. The last one said holds."
     return operation
 
 

@@ -23,6 +23,12 @@ BINARY = b"application/octet-stream"
 
 Pairs: TypeAlias = list[tuple[bytes, bytes]]
 
+_WORDS = {
+    b"interlock-key": "key",
+    b"interlock-subject": "subject",
+    b"interlock-caller": "caller",
+}
+_WORD = 256  # bytes of a routing key, a subject, or a caller's name
 _DIGITS = 18  # more than any length has, and few enough for any integer
 _READ = frozenset(
     (
@@ -30,6 +36,7 @@ _READ = frozenset(
         b"content-length",
         b"content-encoding",
         b"interlock-deadline",
+        *_WORDS,
         b"inference-header-content-length",
     )
 )
@@ -43,12 +50,16 @@ class Headers(NamedTuple):
     """The request headers that matter here.
 
     `length` (``Content-Length``) and `json_length` (``Inference-Header-Content-Length``) are in
-    bytes, `deadline` (``Interlock-Deadline``) in seconds.
+    bytes, `deadline` (``Interlock-Deadline``) in seconds. `key`, `subject` and `caller` say for the
+    record which key a request is routed by, whom it is about, and who asks.
     """
 
-    length: int | None
-    json_length: int | None
-    deadline: float | None
+    length: int | None = None
+    json_length: int | None = None
+    deadline: float | None = None
+    key: str | None = None
+    subject: str | None = None
+    caller: str | None = None
 
 
 def read_headers(headers: Iterable[tuple[bytes, bytes]], body_limit: int) -> Headers:
@@ -60,6 +71,7 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]], body_limit: int) -> Hea
         By what is wrong.
     """
     length = json_length = deadline = None
+    words: dict[str, str | None] = {}
     media = JSON
     for name, value in headers:
         if name not in _READ:
@@ -68,17 +80,18 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]], body_limit: int) -> Hea
             media = value
         elif name == b"content-length":
             length = _length(value, body_limit)
-        elif name == b"content-encoding" and value != b"identity":
-            raise MediaTypeError(
-                "compressed bodies are not read", expected="no Content-Encoding", got=_text(value)
-            )
+        elif name == b"content-encoding":
+            _check_encoding(value)
         elif name == b"interlock-deadline":
             deadline = _seconds(value)
         elif name == b"inference-header-content-length":
             json_length = _whole(value, "Inference-Header-Content-Length")
+        else:
+            field = _WORDS[name]
+            words[field] = _word(value, f"Interlock-{field.capitalize()}")
     if media != JSON and not (json_length is not None and media.startswith(BINARY)):
         _check_media(media)
-    return Headers(length, json_length, deadline)
+    return Headers(length, json_length, deadline, **words)
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:
@@ -102,6 +115,13 @@ async def read_body(receive: Receive, limit: int) -> bytes:
         if size > limit:
             raise _too_large(limit, f"more than {limit} bytes")
     return b"".join(chunks)
+
+
+def _check_encoding(value: bytes) -> None:
+    if value != b"identity":
+        raise MediaTypeError(
+            "compressed bodies are not read", expected="no Content-Encoding", got=_text(value)
+        )
 
 
 def _check_media(media: bytes) -> None:
@@ -137,6 +157,17 @@ def _seconds(value: bytes) -> float:
     if not 0 < seconds < float("inf"):
         raise _bad_header("Interlock-Deadline", "seconds above 0, such as 0.25", value)
     return seconds
+
+
+def _word(value: bytes, header: str) -> str | None:
+    """Text of a header; an empty one says nothing."""
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        raise _bad_header(header, "text in UTF-8", value) from None
+    if len(value) > _WORD:
+        raise _bad_header(header, f"at most {_WORD} bytes", value)
+    return text.strip() or None
 
 
 def _whole(value: bytes, header: str) -> int:

@@ -11,12 +11,15 @@ import msgspec
 from interlock.engine import Batcher, Measurement, Session, measure
 from interlock.engine.session import Feed, Outputs
 from interlock.errors import IntegrityError
+from interlock.journal import payload, redaction
+from interlock.journal.hashing import Hasher
 from interlock.package import reader
 from interlock.serve import metrics
 from interlock.serve.metrics import Recorder
 from interlock.serve.table import Deployment
 from interlock.settings import Settings
 from interlock.signature import answers
+from interlock.signature import subject as subjects
 from interlock.signature.answers import Row
 from interlock.signature.inference import TensorDecoder
 from interlock.signature.records import Decoder
@@ -35,7 +38,13 @@ class Served:
         When it is not the package that the table names.
     """
 
-    def __init__(self, deployment: Deployment, settings: Settings, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        deployment: Deployment,
+        settings: Settings,
+        recorder: Recorder,
+        hasher: Hasher | None = None,
+    ) -> None:
         self.package = reader.verify(Path(deployment.path))
         if self.package.digest != deployment.digest:
             raise IntegrityError(
@@ -49,6 +58,10 @@ class Served:
         self.decoder = Decoder(self.signature)
         self.tensors = TensorDecoder(self.signature)
         self.rows = answers.reader(self.signature.output)
+        subject = self.package.manifest.subject
+        self.payloads = payload.Writer(self.signature, hasher, subject)
+        self.subjects = subjects.reader(self.signature, subject) if subject else None
+        self.keeps_bodies = redaction.keeps_bodies(self.signature, subject)
         session = Session(self.package.graph_path, self.signature, threads=settings.engine_threads)
         self.measured = self._measure(session)
         self.inline_rows = _inline_rows(settings, self.measured)

@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
 
 from interlock.errors import InterlockError
+from interlock.journal.lock import Lock
 from interlock.serve import listener, table
 from interlock.serve.child import UNLOADABLE, Child, execute
 from interlock.serve.status import State, Status
@@ -28,6 +30,7 @@ _CALLS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
 # Seconds for those who had begun to connect when the door was shut. A caller with a longer round
 # trip may be reset, as docs/serving.md says; every stop takes this long.
 _HANDSHAKE = 0.2
+_PATIENCE = 5.0  # seconds, above the drain, for what is left of a server that was killed
 _STALLED = 30.0  # seconds without a heartbeat after which a worker is killed
 
 
@@ -59,7 +62,8 @@ class Supervisor:
         self._status = Status(run, self._workers)
         self._children = [Child(self._worker(slot), slot) for slot in range(self._workers)]
         if follower:
-            self._children.append(Child(lambda: execute(follower), None))
+            self._children.append(Child(lambda: execute(follower), None, "follower"))
+        self._shippers = [Child(self._ship, None, "shipper")] if settings.journal == "on" else []
         self._announced = False
         self._exit = 0
 
@@ -70,8 +74,12 @@ class Supervisor:
         ------
         ConfigurationError
             When the address cannot be bound.
+        BusyError, SpoolError
+            When another server has the journal, or nobody can write there.
         """
         try:
+            if self._settings.journal == "on":
+                self._lock = Lock(self._settings.spool(), self._settings.drain + _PATIENCE)
             self._listener = listener.bind(self._settings)
             signal.pthread_sigmask(signal.SIG_BLOCK, _CALLS)
             self._loop()
@@ -137,6 +145,8 @@ class Supervisor:
     def _announce_when_ready(self) -> None:
         if not self._announced and self._status.ready():
             self._announced = True
+            # Only now: it would take from the workers what they need to start.
+            self._children += self._shippers
             url = listener.address(self._listener)
             (self._run / "address").write_text(url)
             self._announce(url)
@@ -158,18 +168,24 @@ class Supervisor:
             child.send(signal.SIGHUP)
 
     def _stop(self) -> None:
-        """Let workers finish what they have begun, then end those that have not ended."""
+        """Let workers finish what they have begun, then the shipper what they have written."""
         self._close()
         for child in self._children:
             if child.slot is not None and child.pid is not None:
                 self._status.set(child.slot, State.DRAINING, pid=child.pid)
+        self._end([child for child in self._children if child not in self._shippers])
+        self._end(self._shippers)
+
+    def _end(self, children: Sequence[Child]) -> None:
+        """Ask processes to end, and end those that have not ended in time."""
+        for child in children:
             child.send(signal.SIGTERM)
         deadline = time.monotonic() + self._settings.drain + 2
-        while any(child.pid for child in self._children) and time.monotonic() < deadline:
+        while any(child.pid for child in children) and time.monotonic() < deadline:
             signal.sigtimedwait({signal.SIGCHLD}, 0.1)
-            for child in self._children:
+            for child in children:
                 child.reap()
-        for child in self._children:
+        for child in children:
             child.send(signal.SIGKILL)
 
     def _close(self) -> None:
@@ -187,3 +203,9 @@ class Supervisor:
             Worker(self._run, slot, self._settings, self._status).run(self._listener)
 
         return work
+
+    def _ship(self) -> None:
+        # What it is told before it listens waits for it: it ships all there is before it ends.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+        isolated = ["-I"] if sys.flags.isolated else []
+        execute([sys.executable, *isolated, "-m", "interlock.journal"])

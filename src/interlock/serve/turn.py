@@ -7,31 +7,48 @@ and when it has, their models run. A request that comes alone runs alone, at onc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import msgspec
 
 from interlock.engine.batch import infer
 from interlock.engine.session import Outputs
 from interlock.serve.doors import Door, Reply
+from interlock.serve.request import Headers
 from interlock.serve.served import Served
 
+_HOLD = 0.001  # seconds for which answers that are there may wait for others, to leave together
 
-class Asked(NamedTuple):
-    """A request that is read, when it came (`time.perf_counter`), and how it is answered."""
+
+class Posted(msgspec.Struct, frozen=True, gc=False):
+    """What a caller sent to a door, and when it came (`time.perf_counter`)."""
 
     door: Door
-    request: Any
+    headers: Headers
+    body: bytes
     started: float
+
+
+class Asked(msgspec.Struct, frozen=True, gc=False):
+    """A request that is read, and how it is answered."""
+
+    posted: Posted
+    request: Any
     answer: Callable[[Reply], None]
+
+
+Result = tuple[Asked, "Outputs | Exception"]
 
 
 class Turn:
     """Collects requests until the event loop has read all that there was to read.
 
-    `finish` makes a reply of what was asked and of what the engine said, which may be an error.
+    `finish` is given requests and what the engine said of each, which may be an error.
     """
 
-    def __init__(self, finish: Callable[[Asked, Outputs | Exception], Reply]) -> None:
+    def __init__(self, finish: Callable[[Sequence[Result]], None]) -> None:
         self._finish = finish
         self._asked: list[Asked] = []
 
@@ -42,10 +59,17 @@ class Turn:
 
     def _end(self) -> None:
         asked, self._asked = self._asked, []
+        results: list[Result] = []
+        held = time.perf_counter()
         for served, batch in _batches(asked):
-            results = infer(served.run, [item.request.feed for item in batch])
-            for item, result in zip(batch, results, strict=True):
-                item.answer(self._finish(item, result))
+            found = infer(served.run, [item.request.feed for item in batch])
+            results += zip(batch, found, strict=True)
+            if time.perf_counter() > held + _HOLD:
+                self._finish(results)
+                results = []
+                held = time.perf_counter()
+        if results:
+            self._finish(results)
 
 
 def _batches(asked: list[Asked]) -> Iterator[tuple[Served, list[Asked]]]:
@@ -53,12 +77,12 @@ def _batches(asked: list[Asked]) -> Iterator[tuple[Served, list[Asked]]]:
     batch: list[Asked] = []
     rows = 0
     for item in asked:
-        served = item.door.served
+        served = item.posted.door.served
         if batch and (
-            served is not batch[0].door.served or rows + item.request.rows > served.turn_rows
+            served is not batch[0].posted.door.served or rows + item.request.rows > served.turn_rows
         ):
-            yield batch[0].door.served, batch
+            yield batch[0].posted.door.served, batch
             batch, rows = [], 0
         batch.append(item)
         rows += item.request.rows
-    yield batch[0].door.served, batch
+    yield batch[0].posted.door.served, batch

@@ -20,6 +20,8 @@ from interlock.serve import metrics, table
 from interlock.serve.acceptor import Server
 from interlock.serve.admin import Admin
 from interlock.serve.app import App
+from interlock.serve.journal import Journal
+from interlock.serve.labels import Labels
 from interlock.serve.metrics import Recorder
 from interlock.serve.protocol import Protocol
 from interlock.serve.served import Served
@@ -41,8 +43,13 @@ class Worker:
         self._settings = settings
         self._status = status
         self._recorder = Recorder(run, slot)
-        admin = Admin(run, status, lambda: self._app.served).app()
-        self._app = App(settings, self._recorder, admin)
+        on = settings.journal == "on"
+        self._journal = Journal(settings, slot, self._recorder) if on else None
+        labels = Labels(settings, self._journal, lambda: self._app.served)
+        spool = settings.spool() if on else None
+        admin = Admin(run, status, lambda: self._app.served, spool).app(labels.routes())
+        self._hasher = self._journal.hasher if self._journal else None
+        self._app = App(settings, self._recorder, admin, self._journal)
         self._revision = 0
         self._stamp = 0
 
@@ -70,6 +77,8 @@ class Worker:
             await server.serve(sockets=[listener])
         finally:
             watch.cancel()
+            if self._journal:
+                self._journal.close()
 
     async def _watch(self, server: Server) -> None:
         await server.accepting.wait()
@@ -79,6 +88,8 @@ class Worker:
         while True:
             self._status.beat(self._slot, self._revision)
             self._status.connections(self._slot, len(server.server_state.connections))
+            if self._journal:
+                self._journal.spool.tick()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(told.wait(), _TICK)
             if told.is_set() or table.stamp(self._directory) != self._stamp:
@@ -119,7 +130,7 @@ class Worker:
         for deployment in wanted.deployments:
             found = self._app.served.get(deployment.name)
             if found is None or found.deployment != deployment:
-                found = Served(deployment, self._settings, self._recorder)
+                found = Served(deployment, self._settings, self._recorder, self._hasher)
             loaded[deployment.name] = found
         self._revision = wanted.revision
         return loaded

@@ -17,17 +17,22 @@ import numpy as np
 from interlock.errors import SignatureError
 
 OutOfRange: TypeAlias = Literal["reject", "clip", "flag"]
+Sensitive: TypeAlias = Literal["", "omit", "hash"]
 TensorType: TypeAlias = Literal["float32", "float64", "int64", "int32", "bool"]
 
 
 class Field(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
-    """What every input has: a name, and words for the people who fill it in."""
+    """What every input has: a name, and words for the people who fill it in.
+
+    What is `sensitive` is not put on record (``omit``), or only as a keyed hash (``hash``).
+    """
 
     name: str
     description: str = ""
     unit: str = ""
+    sensitive: Sensitive = ""
 
 
 class Tensor(Field, tag="tensor", frozen=True, kw_only=True):

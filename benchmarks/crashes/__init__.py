@@ -1,0 +1,1 @@
+"""Servers that are killed under load, and what is on record of their answers afterwards."""

@@ -1,0 +1,68 @@
+"""Where the shipper stands: it writes one small file, which servers and commands read."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import msgspec
+
+FILE = "status.json"
+
+STALE = 10.0
+"""Seconds after which a status is no longer believed: whoever writes it has ended, or hangs."""
+
+
+class SinkStatus(msgspec.Struct, kw_only=True):
+    """One sink. `reason` says why it is not `up`; `since` when that began, in seconds since 1970.
+
+    `lag_bytes` lie in the spool and not in the sink; the oldest of them came `lag_seconds` ago.
+    `shipped` counts records since the journal began.
+    """
+
+    name: str
+    up: bool = True
+    reason: str = ""
+    since: float | None = None
+    lag_bytes: int = 0
+    lag_seconds: float = 0.0
+    shipped: int = 0
+
+
+class Status(msgspec.Struct, kw_only=True):
+    """What the shipper of one journal saw at `moment` (seconds since 1970).
+
+    `damaged` counts the damages met in segments, `orphans` labels without a prediction for so
+    long that they are reported.
+    """
+
+    moment: float
+    pid: int
+    sinks: list[SinkStatus] = msgspec.field(default_factory=list)
+    spool_bytes: int = 0
+    segments: int = 0
+    damaged: int = 0
+    orphans: int = 0
+
+    @property
+    def fresh(self) -> bool:
+        return abs(time.time() - self.moment) <= STALE
+
+
+_decoder = msgspec.json.Decoder(Status)
+
+
+def read(directory: Path) -> Status | None:
+    """The last status that was written, None when there is none that can be read."""
+    try:
+        return _decoder.decode((directory / FILE).read_bytes())
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def write(directory: Path, status: Status) -> None:
+    """Replace the status; readers see the old one or the new one, never half of one."""
+    temporary = directory / f".{FILE}.{os.getpid()}"
+    temporary.write_bytes(msgspec.json.encode(status))
+    temporary.replace(directory / FILE)

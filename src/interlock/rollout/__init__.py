@@ -1,0 +1,1 @@
+"""Rollouts: from one version to the next by evidence, and back by it."""

@@ -1,0 +1,161 @@
+"""The controller of rollouts: looks, decides, acts. All that it knows is in the database.
+
+Every transition is one transaction that only the one who saw the newest state can make. So it may
+be killed at any moment, and several may run at once: who comes too late looks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import sqlalchemy as sa
+import structlog
+
+from interlock.errors import InterlockError
+from interlock.journal.seal import Clear, Opener
+from interlock.policy import Policy
+from interlock.registry import Registry
+from interlock.rollout import clock, facts, progress, promoting, rules
+from interlock.rollout.analysis import analyse
+from interlock.rollout.clock import Clock
+from interlock.rollout.decide import Decision, decide
+from interlock.rollout.finding import Analysis
+from interlock.rollout.floor import Floor
+from interlock.rollout.learning import learn
+from interlock.rollout.live import Live, look
+from interlock.rollout.progress import Progress
+from interlock.rollout.rules import Rules
+from interlock.rollout.transition import Transition, told
+from interlock.state.rollouts import Record, Rollouts
+
+_log = structlog.get_logger("interlock.rollout")
+_TRIES = 5  # looks at a rollout that others change at the same time; the next tick tries again
+
+
+class Outcome(NamedTuple):
+    """What a tick did about a rollout: the record as it is now, and the decision."""
+
+    record: Record
+    decision: Decision
+
+
+class Controller:
+    """Moves the rollouts in the database of `engine`, and in the end the alias in `registry`.
+
+    Floors are those of `policies`, or else of the last rollout. `opener` opens what is encrypted in
+    the journal, `now` gives the time.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        registry: Registry,
+        *,
+        policies: Sequence[Policy] = (),
+        opener: Opener | None = None,
+        now: Clock = clock.system,
+    ) -> None:
+        self._engine = engine
+        self._registry = registry
+        self._opener = opener or Clear()
+        self._now = now
+        self._rollouts = Rollouts(engine)
+        self._transition = Transition(self._rollouts, now)
+        self._given = {policy.model.name: rules.of(policy) for policy in policies}
+        self._floor = Floor(engine, registry, opener=opener, now=now)
+
+    def tick(self) -> list[Outcome]:
+        """Look once at every rollout that has not ended, and at the other champions' floors.
+
+        Returns what became of the rollouts. What cannot be looked at is logged and left as it is.
+        Raises DatabaseError when the database cannot be asked at all.
+        """
+        running = self._rollouts.all_running()
+        for deployment, held in self._watched():
+            if deployment not in {record.deployment for record in running}:
+                self._watch(deployment, held)
+        tried = (self._tried(record) for record in running)
+        return [outcome for outcome in tried if outcome is not None]
+
+    def _watched(self) -> Iterator[tuple[str, Rules]]:
+        """Deployments, and the rules by which their champions are watched."""
+        yield from self._given.items()
+        for deployment in self._rollouts.deployments():
+            if deployment not in self._given:
+                yield deployment, rules.read(self._rollouts.history(deployment, 1)[0].policy)
+
+    def _watch(self, deployment: str, held: Rules) -> None:
+        try:
+            self._floor.tick(deployment, held)
+        except InterlockError as error:
+            _log.error("floor_unknown", deployment=deployment, reason=str(error))
+
+    def _tried(self, record: Record) -> Outcome | None:
+        try:
+            return self._advance(record)
+        except InterlockError as error:
+            _log.error("rollout_unknown", deployment=record.deployment, reason=str(error))
+            return None
+
+    def _advance(self, record: Record) -> Outcome | None:
+        for _ in range(_TRIES):
+            outcome = self._step(record)
+            if outcome is not None:
+                return outcome
+            found = self._rollouts.find(record.id)
+            if found is None or found.ended is not None:
+                return None  # somebody else has brought it to its end
+            record = found
+        return None
+
+    def _step(self, record: Record) -> Outcome | None:
+        """One pass; None when somebody else was first."""
+        live = look(self._registry, record)
+        if live.moved:
+            return self._end(record, live)
+        if record.status == "promoting":
+            return self._promote(record)
+        return self._judge(progress.read(record), live)
+
+    def _end(self, record: Record, live: Live) -> Outcome | None:
+        """The alias is no more where it was when the rollout began: by us, or by a person."""
+        kept = self._transition.end(record, live.status, live.sentence)
+        decision = Decision("finish" if live.status == "promoted" else "hold", live.sentence)
+        return None if kept is None else Outcome(kept, decision)
+
+    def _judge(self, seen: Progress, live: Live) -> Outcome | None:
+        now = self._now()
+        new = facts.look(self._engine, seen, now, self._opener)
+        known = seen._replace(evidence=learn(seen.evidence, new, seen.record.id))
+        analysis = analyse(known.evidence, seen.rules, seen.step, seen.next_share)
+        decision = decide(known, analysis, now, live.blind)
+        kept = self._act(known, analysis, decision)
+        if kept is None:
+            return None
+        if kept.status == "promoting":
+            return self._promote(kept)
+        return Outcome(kept, decision)
+
+    def _act(self, known: Progress, analysis: Analysis, decision: Decision) -> Record | None:
+        match decision.action:
+            case "roll back":
+                return self._transition.roll_back(known, analysis, decision)
+            case "widen":
+                return self._transition.widen(known, analysis, decision)
+            case "finish":
+                return self._transition.finish(known, analysis, decision)
+            case "pause":
+                return self._transition.pause(known, analysis, decision)
+            case "hold":
+                return self._transition.hold(known, analysis, decision)
+
+    def _promote(self, record: Record) -> Outcome | None:
+        """Move the alias; the rollout ends when it is there, whoever of several moved it."""
+        refusal = promoting.promote(self._registry, record)
+        live = look(self._registry, record)
+        if live.moved:
+            return self._end(record, live)
+        sentence, final = refusal or (f"the registry cannot be asked: {live.blind}", False)
+        kept = self._transition.stuck(record, sentence, pause=final)
+        return None if kept is None else Outcome(kept, told(kept).decision)

@@ -1,0 +1,86 @@
+"""Counts: what was asked of a version and of its champion, interval by interval."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+import sqlalchemy as sa
+
+from interlock.rollout.reference import Reference
+from interlock.routing.route import STEADY
+from interlock.state import traffic
+from interlock.state.rollouts import Record
+from interlock.state.traffic import SHADOW, Row, Stretch, Unit
+
+Cells: TypeAlias = dict[str, int]
+Side: TypeAlias = Literal["version", "champion", "shadow"]
+
+
+class Arm(msgspec.Struct, kw_only=True):
+    """One side in one interval: `requests` that were answered, how many of them took longer than
+    the reference, how many others `failed`, and how often each class was answered.
+    """
+
+    requests: int = 0
+    slow: int = 0
+    failed: int = 0
+    answers: Cells = {}
+
+
+class Counts(msgspec.Struct, kw_only=True):
+    """The interval that begins at `start`; `pairs` are classes of a shadow and of what the caller
+    got instead.
+    """
+
+    start: int
+    version: Arm
+    champion: Arm
+    shadow: Arm
+    pairs: dict[tuple[str, str], int] = {}
+
+    def of(self, row: Row, rollout: Record) -> Arm | None:
+        """The side that a row belongs to."""
+        found = side(rollout, row)
+        return None if found is None else getattr(self, found)
+
+
+def side(rollout: Record, row: Row) -> Side | None:
+    """Whose a row is: None when it is neither the version's nor the champion's."""
+    if row.arm in STEADY:
+        return "champion" if row.version == rollout.champion else None
+    if row.version != rollout.version:
+        return None
+    return "shadow" if row.arm == SHADOW else "version"
+
+
+def read(
+    connection: sa.Connection,
+    stretch: Stretch,
+    rollout: Record,
+    unit: Unit,
+    reference: Reference | None,
+) -> tuple[Counts, ...]:
+    """Every interval of `stretch`, in order."""
+    seen = {start: _none(start) for start in range(stretch.since, stretch.until, stretch.interval)}
+    if not seen:
+        return ()
+    limit, edges = (reference.slow, reference.edges) if reference else (None, ())
+    for row in traffic.requests(connection, stretch, limit):
+        if arm := seen[row.start].of(row, rollout):
+            arm.requests += row.number
+            arm.slow += row.number if row.slow else 0
+    for row in traffic.failures(connection, stretch):
+        if arm := seen[row.start].of(row, rollout):
+            arm.failed += row.number
+    for row in traffic.answers(connection, stretch, unit, edges):
+        if arm := seen[row.start].of(row, rollout):
+            arm.answers[row.cell] = arm.answers.get(row.cell, 0) + row.number
+    for row in traffic.pairs(connection, stretch, unit, edges):
+        if row.version == rollout.version:
+            seen[row.start].pairs[row.cell, row.other] = row.number
+    return tuple(seen.values())
+
+
+def _none(start: int) -> Counts:
+    return Counts(start=start, version=Arm(), champion=Arm(), shadow=Arm())

@@ -1,0 +1,30 @@
+"""Promoting: the alias follows the traffic. Asked again, it does no more than once."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from interlock.errors import PromotionError, RegistryError
+from interlock.registry import Registry
+from interlock.registry.reference import CHAMPION
+from interlock.rollout import rules
+from interlock.state.rollouts import Record
+
+
+class Refusal(NamedTuple):
+    """Why a version did not become champion. A `final` one is the same when asked again."""
+
+    sentence: str
+    final: bool
+
+
+def promote(registry: Registry, rollout: Record) -> Refusal | None:
+    """Make the version champion, which has all of the traffic by now; None when that is done."""
+    forced = rules.read(rollout.policy).forced
+    reason = f"rollout {rollout.id} ({rollout.strategy}): {rollout.reason or 'by the evidence'}"
+    try:
+        registry.promote(rollout.deployment, rollout.version, CHAMPION, reason=reason, force=forced)
+    except RegistryError as error:
+        said = f"{rollout.version} has all of the traffic, but cannot become champion: {error}"
+        return Refusal(said, final=isinstance(error, PromotionError))
+    return None

@@ -1,0 +1,1 @@
+"""Who answers a request: the route table of each deployment, and the choice by key."""

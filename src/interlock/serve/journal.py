@@ -1,0 +1,251 @@
+"""A worker's end of the journal: what is answered and what is refused goes on record here.
+
+What one turn of the event loop answers goes to the spool by one write, and leaves after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, TypeAlias
+
+import structlog
+from uuid_utils import uuid7
+
+from interlock.errors import JournalError, RequestError, SpoolError, UnrecordedError
+from interlock.journal import record, seal
+from interlock.journal.hashing import Hasher
+from interlock.journal.record import Answer, Failure, Row
+from interlock.journal.spool import Spool
+from interlock.serve import metrics
+from interlock.serve.metrics import Recorder
+from interlock.serve.request import Headers
+from interlock.serve.turn import Posted
+from interlock.settings import Settings
+from interlock.signature import answers
+
+ARM = "live"
+"""The arm of every answer while each deployment has one version."""
+
+_TOGETHER = 4 * 1024 * 1024  # bytes of rows in one frame; an answer with more takes several
+_BODY = 64 * 1024  # bytes that are kept of a body that could not be answered
+_SILENCE = 1.0  # seconds between two lines in the log about one trouble
+
+Heard: TypeAlias = Callable[[UnrecordedError | None], None]
+
+_log = structlog.get_logger()
+
+
+class Journal:
+    """Puts on record what a worker answers.
+
+    Raises
+    ------
+    JournalError
+        When a key that it needs is missing or wrong.
+    """
+
+    def __init__(self, settings: Settings, slot: int, recorder: Recorder) -> None:
+        self.spool = Spool(settings.spool(), slot, settings)
+        self._sealer = seal.of(settings)
+        self.hasher = Hasher(settings)
+        self._hash = self.hasher.hash
+        self._refuses = settings.journal_when_full == "refuse"
+        self._failures = settings.journal_failures
+        self._answers = 0
+        self._records = 0
+        self._frames = recorder.counter(metrics.JOURNAL_FRAMES)
+        self._bytes = recorder.counter(metrics.JOURNAL_BYTES)
+        self._refused = recorder.counter(metrics.JOURNAL_REFUSED)
+        self._unrecorded = recorder.counter(metrics.JOURNAL_UNRECORDED)
+        self._spoke = -_SILENCE
+
+    def answered(
+        self, posted: Posted, request: Any, rows: list[answers.Row], ids: list[str], latency: float
+    ) -> None:
+        """Have an answer written by the next `commit`.
+
+        Raises
+        ------
+        UnrecordedError
+            When it can never be: too large, or its key cannot be had.
+        """
+        served, headers = posted.door.served, posted.headers
+        try:
+            kept = self._rows(posted, request, rows, ids)
+            key = self._hash(headers.key, "key") if headers.key else None
+            said = (_arrival(latency), served.name, served.version, ARM, posted.door.name, latency)
+            parts = [kept] if len(kept) == 1 else _parts(kept)
+            self._append([record.frame(Answer(*said, part, key, headers.caller)) for part in parts])
+        except JournalError as error:
+            refusal = self._unwritten(1, error)
+            if refusal is not None:
+                raise refusal from error
+        else:
+            self._answers += 1
+
+    def failed(self, posted: Posted, error: RequestError) -> None:
+        """Have a refusal or failure written by the next `commit`, if the settings want it."""
+        if self._failures == "off" or isinstance(error, UnrecordedError):
+            return
+        try:
+            self._append([record.frame(self._failure(posted, error))])
+        except JournalError as trouble:  # the caller is told of the failure all the same
+            self._complain(trouble)
+
+    def _rows(
+        self, posted: Posted, request: Any, rows: list[answers.Row], ids: list[str]
+    ) -> list[Row]:
+        served = posted.door.served
+        payloads = served.payloads.rows(request.feed, rows, request.flags)
+        about = self._about(posted.headers)
+        if served.subjects is None:
+            if len(ids) == 1:
+                return [self._row(ids[0], payloads[0], about)]
+            subjects = [about] * len(ids)
+        else:
+            named = served.subjects(request.feed)
+            subjects = [self._hash(name, "subject") if name else about for name in named]
+        if len(ids) > 1:
+            self._sealer.prepare(list({subject for subject in subjects if subject}))
+        return [self._row(*row) for row in zip(ids, payloads, subjects, strict=True)]
+
+    def _row(self, id_: str, payload: bytes, subject: bytes | None) -> Row:
+        stored, key_id = self._sealer.seal(subject, id_, payload)
+        return Row(id_, stored, subject, key_id)
+
+    def _failure(self, posted: Posted, error: RequestError) -> Failure:
+        headers, served = posted.headers, posted.door.served
+        latency = time.perf_counter() - posted.started
+        id_, about = str(uuid7()), self._about(headers)
+        body = key_id = None
+        if self._failures == "body" and served.keeps_bodies:
+            body, key_id = self._sealer.seal(about, id_, posted.body[:_BODY])
+        return Failure(
+            id=id_,
+            moment=_arrival(latency),
+            deployment=served.name,
+            door=posted.door.name,
+            code=error.code,
+            status=error.status,
+            latency=latency,
+            key=self._hash(headers.key, "key") if headers.key else None,
+            caller=headers.caller,
+            body=body,
+            seal=key_id,
+            version=served.version,
+            arm=ARM,
+            subject=about,
+        )
+
+    def _about(self, headers: Headers) -> bytes | None:
+        """Whom a request is about, where no input says so."""
+        text = headers.subject or headers.key
+        return self._hash(text, "subject") if text else None
+
+    def commit(self, heard: Heard) -> None:
+        """Write all that was handed in; `heard` is called when it is as safe as it has to be.
+
+        That is before this returns, unless answers wait for the disk. It is given an error when
+        they must not leave.
+        """
+        waiting, self._answers = self._answers, 0
+        try:
+            self._write()
+        except SpoolError as error:
+            heard(self._unwritten(waiting, error))
+            return
+        if waiting and self.spool.waits:
+            self._synced(lambda error: heard(self._unwritten(waiting, error) if error else None))
+        else:
+            heard(None)
+
+    async def committed(self) -> UnrecordedError | None:
+        """`commit`, for those who can wait."""
+        done: asyncio.Future[UnrecordedError | None] = asyncio.get_running_loop().create_future()
+        self.commit(partial(_settle, done))
+        return await done
+
+    async def labelled(self, frames: Sequence[bytes]) -> None:
+        """Put labels on record. Whoever sent them can send them again: none is taken unrecorded.
+
+        Raises
+        ------
+        SpoolError
+            When they cannot be written.
+        """
+        self._append(frames)
+        self._write()
+        if self.spool.waits:
+            done: asyncio.Future[SpoolError | None] = asyncio.get_running_loop().create_future()
+            self._synced(partial(_settle, done))
+            if (error := await done) is not None:
+                raise error
+
+    def close(self) -> None:
+        """End the segment, for the shipper, and give connections back."""
+        self.spool.close()
+        self._sealer.close()
+
+    def _append(self, frames: Sequence[bytes]) -> None:
+        self.spool.append(frames)
+        self._records += len(frames)
+
+    def _write(self) -> None:
+        records, self._records = self._records, 0
+        size = self.spool.commit()
+        self._frames.add(records)
+        self._bytes.add(size)
+
+    def _synced(self, heard: Callable[[SpoolError | None], None]) -> None:
+        """Have `heard` called, by the event loop, when what is written is on the disk."""
+        loop = asyncio.get_running_loop()
+
+        def later(error: SpoolError | None) -> None:
+            loop.call_soon_threadsafe(heard, error)
+
+        self.spool.synced(later)
+
+    def _unwritten(self, waiting: int, error: JournalError) -> UnrecordedError | None:
+        """Count answers that are not on record; what their callers are told, if not the answer."""
+        (self._refused if self._refuses else self._unrecorded).add(waiting)
+        self._complain(error)
+        return _refusal() if self._refuses else None
+
+    def _complain(self, error: JournalError) -> None:
+        """Say in the log what is wrong, but not for every request."""
+        now = time.monotonic()
+        if now > self._spoke + _SILENCE:
+            self._spoke = now
+            answers = "refused" if self._refuses else "given without a record"
+            _log.error("the journal takes no records", answers=answers, reason=str(error))
+
+
+def _settle(done: asyncio.Future[Any], error: JournalError | UnrecordedError | None) -> None:
+    if not done.done():  # nobody may be left to wait for it
+        done.set_result(error)
+
+
+def _refusal() -> UnrecordedError:
+    return UnrecordedError(
+        "the answer could not be put on record, so it is not given", headers={"Retry-After": "1"}
+    )
+
+
+def _arrival(latency: float) -> int:
+    return time.time_ns() // 1000 - int(latency * 1e6)
+
+
+def _parts(rows: list[Row]) -> Iterator[list[Row]]:
+    """`rows` in lists of no more than `_TOGETHER` bytes, where a row is not larger by itself."""
+    part: list[Row] = []
+    size = 0
+    for row in rows:
+        if part and size + len(row.payload) > _TOGETHER:
+            yield part
+            part, size = [], 0
+        part.append(row)
+        size += len(row.payload)
+    yield part

@@ -1,0 +1,1 @@
+"""What is kept in SQL: tables, their migrations, and what is asked of them."""

@@ -1,0 +1,242 @@
+"""Traffic in SQL: what was asked of each arm, interval by interval, and how it turned out.
+
+Everything here depends on the rows of an interval and on labels that came until its window closed,
+not on when it is asked: asked again years later it tells the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+import sqlalchemy as sa
+
+from interlock.state.tables import FAILURES, LABELS, PREDICTIONS
+
+Unit: TypeAlias = Literal["row", "key"]
+Row: TypeAlias = sa.Row[Any]
+
+SHADOW = "shadow"
+"""The arm of rows that no caller got."""
+
+_FETCH = 500  # rows that are fetched at a time, and keys in one list of a statement
+_OTHER = PREDICTIONS.alias("other")
+_EARLIER = PREDICTIONS.alias("earlier")
+_LATER = LABELS.alias("later")
+
+
+class Stretch(msgspec.Struct, frozen=True, kw_only=True):
+    """Whole intervals of a deployment's traffic, from `since` until before `until`.
+
+    Intervals are `interval` long and begin at `origin`. A label counts when it came at most
+    `maturity` after the end of its prediction's interval. All of them in microseconds. Only rows of
+    `arms` are looked at: arms are those of one champion and one other version.
+    """
+
+    deployment: str
+    origin: int
+    interval: int
+    maturity: int
+    since: int
+    until: int
+    arms: tuple[str, ...]
+
+    def start(self, moment: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+        """The beginning of the interval of `moment`."""
+        return moment - (moment - self.origin) % self.interval
+
+    def closes(self, moment: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+        """Up to when labels count for a prediction at `moment`."""
+        return self.start(moment) + (self.interval + self.maturity)
+
+    def within(self, table: sa.FromClause) -> sa.ColumnElement[bool]:
+        """Whether a row of `table` belongs here."""
+        columns = table.c
+        return sa.and_(
+            columns.deployment == self.deployment,
+            columns.moment >= self.since,
+            columns.moment < self.until,
+            columns.arm.in_(self.arms),
+        )
+
+
+def requests(connection: sa.Connection, stretch: Stretch, limit: float | None) -> list[Row]:
+    """Answered requests by interval, arm, version and whether they took over `limit` seconds.
+
+    Rows that were answered together are one request. Columns: start, arm, version, slow, number.
+    """
+    table = PREDICTIONS.c
+    columns = (table.arm, table.version, table.moment, table.latency)
+    each = sa.select(*columns).where(stretch.within(PREDICTIONS)).distinct().subquery()
+    slow = sa.case((each.c.latency > limit, 1), else_=0) if limit is not None else sa.literal(0)
+    parts = (stretch.start(each.c.moment).label("start"), each.c.arm, each.c.version)
+    return _counted(connection, sa.select(*parts, slow.label("slow")))
+
+
+def failures(connection: sa.Connection, stretch: Stretch) -> list[Row]:
+    """Requests on which the server or the model failed. Columns: start, arm, version, number."""
+    parts = (stretch.start(FAILURES.c.moment).label("start"), FAILURES.c.arm, FAILURES.c.version)
+    query = sa.select(*parts).where(stretch.within(FAILURES), FAILURES.c.status >= 500)
+    return _counted(connection, query)
+
+
+def answers(
+    connection: sa.Connection, stretch: Stretch, unit: Unit, edges: tuple[float, ...]
+) -> list[Row]:
+    """What was answered: classes, or numbers by which of `edges` they are over.
+
+    A request counts once, by its first row; with the unit ``key`` a key does, in the interval in
+    which it first came. Sealed answers are left out. Columns: start, arm, version, cell, number.
+    """
+    cell = _cell(PREDICTIONS, edges)
+    first = sa.select(PREDICTIONS.c.id).where(PREDICTIONS.c.id.in_(_firsts(stretch, unit)))
+    parts = (stretch.start(PREDICTIONS.c.moment).label("start"), PREDICTIONS.c.arm)
+    query = sa.select(*parts, PREDICTIONS.c.version, cell.label("cell"))
+    return _counted(connection, query.where(PREDICTIONS.c.id.in_(first), cell.is_not(None)))
+
+
+def pairs(
+    connection: sa.Connection, stretch: Stretch, unit: Unit, edges: tuple[float, ...]
+) -> list[Row]:
+    """As `answers`, of a shadow beside what the caller got. Columns: start, version, cell, other,
+    number.
+    """
+    mine, others = _cell(PREDICTIONS, edges), _cell(_OTHER, edges)
+    shadows = msgspec.structs.replace(stretch, arms=(SHADOW,))
+    start = shadows.start(PREDICTIONS.c.moment).label("start")
+    query = (
+        sa.select(start, PREDICTIONS.c.version, mine.label("cell"), others.label("other"))
+        .select_from(PREDICTIONS)
+        .join(_OTHER, _OTHER.c.id == PREDICTIONS.c.primary_id)
+        .where(PREDICTIONS.c.id.in_(_firsts(shadows, unit)), mine.is_not(None))
+        .where(others.is_not(None))
+    )
+    return _counted(connection, query)
+
+
+def labelled(connection: sa.Connection, stretch: Stretch, unit: Unit) -> Iterator[Row]:
+    """Labelled rows: start, arm, version, key, id, label, payload, seal; of a shadow's row, those
+    of the row that the caller got begin with ``other_``; those of the label with ``truth_``.
+
+    With the unit ``key``, keys that had a labelled row before `stretch` are left out.
+    """
+    owner = sa.func.coalesce(PREDICTIONS.c.primary_id, PREDICTIONS.c.id)
+    query = (
+        sa.select(
+            stretch.start(PREDICTIONS.c.moment).label("start"),
+            *(PREDICTIONS.c[name] for name in ("arm", "version", "key", *_ANSWER)),
+            *(_OTHER.c[name].label(f"other_{name}") for name in _ANSWER),
+            *(LABELS.c[name].label(f"truth_{name}") for name in ("id", "value", "seal")),
+        )
+        .select_from(PREDICTIONS)
+        .join(LABELS, LABELS.c.arrival == _last(owner, stretch.closes(PREDICTIONS.c.moment)))
+        .outerjoin(_OTHER, _OTHER.c.id == PREDICTIONS.c.primary_id)
+        .where(stretch.within(PREDICTIONS))
+        .order_by(PREDICTIONS.c.id)
+    )
+    if unit == "row":
+        yield from connection.execute(query, execution_options={"yield_per": _FETCH})
+        return
+    rows = connection.execute(query.where(PREDICTIONS.c.key.is_not(None))).all()
+    known = _judged_before(connection, stretch, sorted({row.key for row in rows}))
+    yield from (row for row in rows if row.key not in known)
+
+
+def before(connection: sa.Connection, stretch: Stretch, version: str, limit: int) -> list[Row]:
+    """The last `limit` rows of `version` before `stretch` ends, the newest first.
+
+    Columns: moment, latency, label, score.
+    """
+    table = PREDICTIONS.c
+    query = (
+        sa.select(table.moment, table.latency, table.label, table.score)
+        .where(_of(stretch, version), PREDICTIONS.c.moment < stretch.until)
+        .order_by(PREDICTIONS.c.moment.desc(), PREDICTIONS.c.id.desc())
+        .limit(limit)
+    )
+    return list(connection.execute(query))
+
+
+def reached(connection: sa.Connection, stretch: Stretch, version: str, number: int) -> int | None:
+    """When `version` had answered its `number`-th row; None when it has not, so far."""
+    query = sa.select(PREDICTIONS.c.moment).where(_of(stretch, version))
+    return connection.scalar(query.order_by(PREDICTIONS.c.moment).offset(number - 1).limit(1))
+
+
+_ANSWER = ("id", "label", "payload", "seal")
+
+
+def _of(stretch: Stretch, version: str) -> sa.ColumnElement[bool]:
+    table = PREDICTIONS.c
+    return sa.and_(
+        table.deployment == stretch.deployment,
+        table.version == version,
+        table.arm.in_(stretch.arms),
+    )
+
+
+def _counted(connection: sa.Connection, query: sa.Select[Any]) -> list[Row]:
+    inner = query.subquery()
+    grouped = sa.select(*inner.c, sa.func.count().label("number")).group_by(*inner.c)
+    return list(connection.execute(grouped.order_by(*inner.c)))
+
+
+def _cell(table: sa.FromClause, edges: tuple[float, ...]) -> sa.ColumnElement[Any]:
+    if not edges:
+        return table.c.label
+    cases = [(table.c.score <= edge, sa.literal(str(place))) for place, edge in enumerate(edges)]
+    over = (table.c.score.is_not(None), sa.literal(str(len(edges))))
+    return sa.func.coalesce(table.c.label, sa.case(*cases, over))
+
+
+def _firsts(stretch: Stretch, unit: Unit) -> sa.Select[Any]:
+    table = PREDICTIONS.c
+    query = sa.select(sa.func.min(table.id)).where(stretch.within(PREDICTIONS))
+    if unit == "row":
+        return query.group_by(table.arm, table.version, table.moment, table.latency)
+    fresh = query.where(table.key.is_not(None), ~_known(stretch))
+    return fresh.group_by(table.key)
+
+
+def _known(stretch: Stretch) -> sa.ColumnElement[bool]:
+    """Whether the key of a row came before `stretch`, though after the first interval began."""
+    conditions = [_past(stretch), _EARLIER.c.key == PREDICTIONS.c.key]
+    return sa.exists(sa.select(sa.literal(1)).where(*conditions).correlate(PREDICTIONS))
+
+
+def _judged_before(
+    connection: sa.Connection, stretch: Stretch, keys: Sequence[bytes]
+) -> set[bytes]:
+    """Those of `keys` that had a labelled row before `stretch`."""
+    owner = sa.func.coalesce(_EARLIER.c.primary_id, _EARLIER.c.id)
+    in_time = LABELS.c.received <= stretch.closes(_EARLIER.c.moment)
+    query = (
+        sa.select(_EARLIER.c.key)
+        .select_from(_EARLIER)
+        .join(LABELS, sa.and_(LABELS.c.prediction == owner, in_time))
+        .where(_past(stretch))
+        .distinct()
+    )
+    found: set[bytes] = set()
+    for start in range(0, len(keys), _FETCH):
+        some = query.where(_EARLIER.c.key.in_(keys[start : start + _FETCH]))
+        found.update(connection.execute(some).scalars())
+    return found
+
+
+def _past(stretch: Stretch) -> sa.ColumnElement[bool]:
+    before = msgspec.structs.replace(stretch, since=stretch.origin, until=stretch.since)
+    return before.within(_EARLIER)
+
+
+def _last(owner: sa.ColumnElement[str], closes: sa.ColumnElement[int]) -> sa.ScalarSelect[Any]:
+    """The label of the prediction `owner` that was in force when its window closed."""
+    return (
+        sa.select(_LATER.c.arrival)
+        .where(_LATER.c.prediction == owner, _LATER.c.received <= closes)
+        .order_by(_LATER.c.received.desc(), _LATER.c.arrival.desc())
+        .limit(1)
+        .correlate_except(_LATER)
+        .scalar_subquery()
+    )

@@ -1,0 +1,290 @@
+"""Erasing a subject: nothing readable is left, in no file and in no older copy of the data."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pyarrow.parquet as pq
+import pytest
+from uuid_utils import uuid7
+
+from interlock.journal import keys, seal, segments
+from interlock.journal.audit import Audit
+from interlock.journal.erased import Erased
+from interlock.journal.record import Answer, Row
+from interlock.journal.spool import Spool
+from interlock.settings import Settings
+from interlock.state.tables import FAILURES, LABELS, PREDICTIONS
+
+from .privacy import holding, sealing
+from .site import Site, readable
+
+MakeSite = Callable[..., Site]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """A database of each kind, for this test alone."""
+    if request.param == "sqlite":
+        yield None
+        return
+    if "INTERLOCK_TEST_POSTGRES" not in os.environ:
+        pytest.skip("INTERLOCK_TEST_POSTGRES is not set")
+    import psycopg
+
+    there = os.environ["INTERLOCK_TEST_POSTGRES"]
+    schema = f"erasure_{uuid4().hex[:12]}"
+    with psycopg.connect(there.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {schema}")
+        yield f"{there}?options=-csearch_path%3D{schema}"
+        connection.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
+@pytest.fixture
+def make_site(tmp_path: Path) -> MakeSite:
+    """A journal with Parquet files beside SQL, encrypted or not."""
+
+    def make(*, sealed: bool = True, **more: Any) -> Site:
+        options = {"journal_parquet": tmp_path / "parquet", "actor": "ann", **more}
+        home = tmp_path / "home"
+        return Site(sealing(home, **options) if sealed else Settings(home=home, **options))
+
+    return make
+
+
+SECRETS = (b"cried at night", b"fell twice", b"broken body", b"readmitted-ann")
+OTHERS = (b"slept well", b"discharged-bob")
+
+
+def fill(site: Site) -> dict[str, list[str]]:
+    """Answers, failures and labels about Ann and Bob: shipped, and still on their way."""
+    shipped = site.answer("ann", "cried at night", "cried at night again")
+    others = site.answer("bob", "slept well")
+    site.fail("ann", '{"note": "broken body"')
+    site.label(label="readmitted-ann", prediction_id=shipped[0])
+    site.label(label="readmitted-ann", key="ann", time=datetime.now(UTC))
+    site.label(label="discharged-bob", prediction_id=others[0])
+    site.stop()
+    site.ship()
+    site.resolve()
+    site.spool = Spool(site.settings.spool(), 0, site.settings)
+    waiting = site.answer("ann", "fell twice")
+    # One whose prediction is in the spool, one whose prediction was shipped before.
+    site.label(label="readmitted-ann", prediction_id=waiting[0])
+    site.label(label="readmitted-ann", prediction_id=shipped[1])
+    site.stop()
+    return {"ann": [*shipped, *waiting], "bob": others}
+
+
+def test_nothing_readable_is_left_even_in_an_older_copy(
+    make_site: MakeSite, tmp_path: Path
+) -> None:
+    """Spool, SQL, Parquet, and a copy of all of them from before that still has the rows."""
+    site = make_site()
+    fill(site)
+    copy = tmp_path / "backup"
+    ignored = shutil.ignore_patterns("keys", "backup")
+    shutil.copytree(tmp_path, copy, ignore=ignored)
+    before = " ".join(readable(copy, site)).encode()
+    assert all(secret in before for secret in (*SECRETS, *OTHERS))
+    report = site.erase("ann")
+    assert report.left == []
+    assert not report.clear
+    for folder in (tmp_path, copy):
+        after = " ".join(readable(folder, site)).encode()
+        assert [secret for secret in SECRETS if secret in after] == []
+        assert [other for other in OTHERS if other not in after] == []
+    assert list(holding(tmp_path, *SECRETS, b"ann\xff")) == []
+
+
+def test_what_can_be_deleted_is_deleted(make_site: MakeSite, url: str | None) -> None:
+    """Rows of SQL and Parquet at once; what is still in the spool never gets there."""
+    site = make_site(database=url)
+    ids = fill(site)
+    report = site.erase("ann")
+    assert report.left == []
+    assert (report.predictions, report.failures, report.parquet) == (2, 1, 2)
+    assert report.labels == 2
+    assert [row.id for row in site.rows(PREDICTIONS)] == ids["bob"]
+    site.ship()
+    assert [row.id for row in site.rows(PREDICTIONS)] == ids["bob"]
+    assert [row.prediction for row in site.rows(LABELS)] == ids["bob"]
+    assert site.rows(FAILURES) == []
+    files = list((site.settings.journal_parquet or Path()).rglob("*.parquet"))
+    kept = [
+        id_ for file in files for id_ in pq.read_table(file, partitioning=None)["id"].to_pylist()
+    ]
+    assert kept == ids["bob"]
+
+
+def test_labels_that_nobody_has_joined_yet_are_erased_as_well(
+    make_site: MakeSite, tmp_path: Path
+) -> None:
+    """In SQL they are still sealed each by itself: an older copy must not open."""
+    site = make_site()
+    (id_,) = site.answer("ann", "cried at night")
+    site.label(label="readmitted-ann", prediction_id=id_)
+    site.label(label="readmitted-ann", key="ann", time=datetime.now(UTC))
+    site.stop()
+    site.ship()
+    copy = tmp_path / "backup"
+    shutil.copytree(tmp_path / "home", copy, ignore=shutil.ignore_patterns("keys"))
+    assert " ".join(readable(copy, site)).count("readmitted-ann") == 2
+    report = site.erase("ann")
+    assert (report.keys, report.labels) == (3, 2)
+    assert readable(copy, site) == []
+
+
+def test_what_comes_afterwards_is_on_record_again(make_site: MakeSite) -> None:
+    """An erased subject may come back, under a new key."""
+    site = make_site()
+    fill(site)
+    site.erase("ann")
+    time.sleep(seal.LIFE + 0.1)
+    again = Site(site.settings)
+    (id_,) = again.answer("ann", "came back")
+    again.stop()
+    again.ship()
+    (row,) = [row for row in again.rows(PREDICTIONS) if row.id == id_]
+    opened = seal.opener(site.settings).open(row.seal, row.id, row.payload)
+    assert opened is not None
+    assert b"came back" in opened
+
+
+def test_a_running_worker_cannot_make_more_of_it_readable(make_site: MakeSite) -> None:
+    """What it seals with the erased key in its last moment is unreadable, and never shipped."""
+    site = make_site()
+    site.answer("ann", "cried at night")
+    site.erase("ann")
+    site.answer("ann", "fell twice")
+    site.stop()
+    assert readable(site.settings.home.parent, site) == []
+    site.ship()
+    assert site.rows(PREDICTIONS) == []
+
+
+def test_clear_records_leave_the_spool_and_every_file(make_site: MakeSite, tmp_path: Path) -> None:
+    """Without encryption everything in reach goes, byte for byte; the report says it was clear."""
+    site = make_site(sealed=False)
+    ids = fill(site)
+    assert len(list(holding(tmp_path, *SECRETS))) > len(SECRETS)
+    report = site.erase("ann")
+    assert (report.left, report.clear, report.keys) == ([], True, 0)
+    assert segments.listed(site.settings.spool()) == []
+    assert list(holding(tmp_path, *SECRETS)) == []
+    assert len(list(holding(tmp_path, *OTHERS))) >= len(OTHERS)
+    assert [row.id for row in site.rows(PREDICTIONS)] == ids["bob"]
+
+
+def test_clear_rows_of_postgresql_go_as_well(make_site: MakeSite, url: str | None) -> None:
+    """What was written before encryption was turned on, too."""
+    site = make_site(sealed=False, database=url)
+    site.answer("ann", "cried at night")
+    site.stop()
+    site.ship()
+    sealed = Site(sealing(site.settings.home, database=url))
+    sealed.answer("ann", "fell twice")
+    sealed.stop()
+    sealed.ship()
+    report = sealed.erase("ann")
+    assert (report.left, report.clear, report.predictions, report.keys) == ([], True, 2, 1)
+    assert sealed.rows(PREDICTIONS) == []
+
+
+def test_damaged_pieces_that_may_be_readable_go(make_site: MakeSite) -> None:
+    """Nobody can tell whom they are about."""
+    site = make_site(sealed=False)
+    site.answer("ann", "cried at night")
+    site.answer("bob", "slept well")
+    site.stop()
+    (segment,) = segments.listed(site.settings.spool())
+    data = bytearray(segment.path.read_bytes())
+    data[data.index(b"cried")] ^= 1
+    segment.path.write_bytes(data)
+    site.ship()
+    folder = site.settings.spool() / "damaged"
+    assert list(holding(folder, b"at night"))
+    other = Site(site.settings)
+    other.answer("ann", "fell twice")
+    other.stop()
+    assert other.erase("ann").damaged == 1
+    assert list(holding(folder, b"at night")) == []
+
+
+def test_a_sink_that_is_away_is_told_and_the_rest_is_erased(
+    make_site: MakeSite, tmp_path: Path
+) -> None:
+    """Whoever asked knows that it has to be run again."""
+    blocked = tmp_path / "blocked"
+    blocked.write_text("no directory")
+    site = make_site(database=f"sqlite:///{blocked}/x.db")
+    site.answer("ann", "cried at night")
+    site.stop()
+    left = site.erase("ann").left
+    assert left
+    assert all("x.db cannot be used" in sentence for sentence in left)
+    assert keys.opened(site.settings).holdings() == []
+    assert readable(tmp_path, site) == []
+
+
+def test_the_act_is_on_record_without_any_payload(make_site: MakeSite) -> None:
+    """Not even the subject's name: its hash, and figures."""
+    site = make_site()
+    fill(site)
+    report = site.erase("ann")
+    log = Audit(site.settings)
+    (line,) = [line for line in log.lines() if line.act == "erase"]
+    log.close()
+    assert (line.actor, line.reason) == ("ann", "asked by letter")
+    assert line.about == f"subject {site.hasher.hash('ann', 'subject').hex()}"
+    assert line.details["predictions"] == report.predictions == 2
+
+
+def test_an_erasure_of_nobody_changes_nothing(make_site: MakeSite) -> None:
+    """And is on record all the same."""
+    site = make_site()
+    ids = fill(site)
+    report = site.erase("eve")
+    assert (report.keys, report.predictions, report.labels, report.left) == (0, 0, 0, [])
+    site.ship()
+    assert sorted(row.id for row in site.rows(PREDICTIONS)) == sorted([*ids["ann"], *ids["bob"]])
+
+
+def test_erasing_again_finishes_what_was_interrupted(make_site: MakeSite) -> None:
+    """Keys that are gone do not hide rows that are still there."""
+    site = make_site()
+    fill(site)
+    store = keys.opened(site.settings)
+    store.erase([site.hasher.hash("ann", "subject")], [], time.time_ns() // 1000)
+    store.close()
+    assert site.erase("ann").predictions == 2
+
+
+def test_rows_of_one_request_about_several_subjects(make_site: MakeSite) -> None:
+    """A batch keeps the rows of the others."""
+    site = make_site()
+    whom = [site.hasher.hash(name, "subject") for name in ("ann", "bob")]
+    rows = [Row(str(uuid7()), b"x", one) for one in whom]
+    bare = Row(str(uuid7()), b"x")
+    answer = Answer(5, "ward", "1.0.0", "live", "plain", 0.1, [*rows, bare])
+    later = Answer(7, "ward", "1.0.0", "live", "plain", 0.1, rows)
+    erased = Erased(site.settings)
+    assert erased.without([answer]) == [answer]
+    store = keys.opened(site.settings)
+    store.erase([whom[0]], [], 6)
+    store.close()
+    first, second = erased.without([answer, later])
+    assert isinstance(first, Answer)
+    assert first.rows == [rows[1], bare]
+    assert second == later
+    only = Answer(5, "ward", "1.0.0", "live", "plain", 0.1, rows[:1])
+    assert erased.without([only]) == []
+    erased.close()
+    site.stop()
