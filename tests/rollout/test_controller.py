@@ -84,6 +84,17 @@ def test_no_traffic_is_inconclusive_and_holds(world: World) -> None:
     assert "no traffic" in found.sentence
 
 
+def test_each_step_needs_traffic_of_its_own(world: World) -> None:
+    """What was seen at a smaller share does not carry a version through the next step."""
+    world.serve(300)
+    world.start(least_rows=0, margin=1.0, steps=[0.3, 0.6, 1.0])
+    world.run(2, 300)
+    assert world.last().step == 1
+    world.run(20, 0)
+    assert (world.last().status, world.last().step) == ("running", 1)
+    assert "no traffic at this step" in transition.told(world.last()).decision.sentence
+
+
 def test_unlabelled_traffic_says_what_to_set(world: World) -> None:
     """Without labels in time, quality is unknown, and the sentence names the setting."""
     world.serve(300)

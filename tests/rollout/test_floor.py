@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
+from interlock.registry import Registry
 from interlock.rollout import floor
+from interlock.rollout.controller import Controller
 from interlock.rollout.floor import Watch
+from interlock.settings import Settings
 from interlock.state import events, watches
 from tests.rollout.world import INTERVAL, World, Wrong, rules
 
@@ -94,13 +99,14 @@ def test_what_may_be_under_the_floor_is_warned_of(second: World) -> None:
 
 def test_when_all_versions_fall_the_watch_does_not_go_back_and_forth(second: World) -> None:
     """The world has changed: it rolls back once, then alerts; nothing returns by itself."""
-    second.versions = {"1.0.0": Wrong(wrong=0.5), "1.1.0": Wrong(wrong=0.5)}
+    second.registry.promote("ecg", second.third(), "champion", "better still", force=True)
+    second.versions = {version: Wrong(wrong=0.5) for version in ("1.0.0", "1.1.0", "1.2.0")}
     controller = second.controller(policies=[rules(FLOOR, on_floor="rollback", window=1800.0)])
     for _ in range(40):
         second.serve(100, 3 * INTERVAL)
         controller.tick()
     champions = [one.version for one in second.registry.history("ecg")]
-    assert champions == ["1.0.0", "1.1.0", "1.0.0"]
+    assert champions == ["1.0.0", "1.1.0", "1.2.0", "1.1.0"]
     assert set(told(second)) == {"withdrawing", "rolled back", "alerted"}
     assert told(second)[:2] == ["withdrawing", "rolled back"]
 
@@ -135,6 +141,30 @@ def test_a_rollback_that_was_interrupted_is_finished_and_not_repeated(second: Wo
         assert second.registry.resolve("ecg").version == "1.0.0"
         assert told(second) == ["rolled back"]
     assert watch(second).version == "1.1.0"
+
+
+def test_two_watches_at_once_go_back_one_version(second: World) -> None:
+    """Whoever comes second finds that version withdrawn already, and does not go further."""
+    second.registry.promote("ecg", second.third(), "champion", "better still", force=True)
+    second.versions["1.2.0"] = Wrong(wrong=0.5)
+    policies = [rules(FLOOR, on_floor="rollback")]
+    first = second.controller(policies=policies)
+
+    class Overtaken(Registry):
+        def rollback(self, *given: Any, **options: Any) -> Any:
+            first.tick()
+            return super().rollback(*given, **options)
+
+    registry = Overtaken(Settings(home=second.home, actor="bob"))
+    slow = Controller(second.engine, registry, policies=policies, now=second.clock)
+    for _ in range(5):
+        second.serve(200)
+        slow.tick()
+        if second.registry.resolve("ecg").version != "1.2.0":
+            break
+    registry.close()
+    assert second.registry.resolve("ecg").version == "1.1.0"
+    assert told(second)[-2:] == ["withdrawing", "rolled back"]
 
 
 def test_the_watch_rests_while_a_rollout_is_under_way(second: World) -> None:

@@ -93,18 +93,16 @@ def test_a_subject_of_its_own_goes_before_the_key(beat_package: Path, tmp_path: 
     assert b"bed-seven" not in everything
 
 
-@pytest.mark.parametrize("name", ["Key", "Subject", "Caller"])
-def test_names_that_are_too_long_are_refused(beat_package: Path, tmp_path: Path, name: str) -> None:
+def test_names_that_are_too_long_are_refused(beat_package: Path, tmp_path: Path) -> None:
     """256 bytes of UTF-8 are enough for everybody; what is none is said to be none."""
     with serving(tmp_path, "--package", str(beat_package)) as server:
-        good = server.client.post("/predict", json=RECORD, headers={f"Interlock-{name}": "x" * 256})
-        assert good.status_code == 200
-        for value in (b"x" * 257, b"\xff\xfe"):
-            bad = server.client.post(
-                "/predict", json=RECORD, headers=[(f"Interlock-{name}".encode(), value)]
-            )
-            assert bad.status_code == 400
-            assert bad.json()["error"]["message"] == f"header Interlock-{name} is not readable"
+        for name in ("Interlock-Key", "Interlock-Subject", "Interlock-Caller"):
+            good = server.client.post("/predict", json=RECORD, headers={name: "x" * 256})
+            assert good.status_code == 200
+            for value in (b"x" * 257, b"\xff\xfe"):
+                bad = server.client.post("/predict", json=RECORD, headers=[(name.encode(), value)])
+                assert bad.status_code == 400
+                assert bad.json()["error"]["message"] == f"header {name} is not readable"
 
 
 @pytest.mark.parametrize(
@@ -317,6 +315,18 @@ def test_health_and_metrics_say_how_far_the_journal_has_come(
             "lag_seconds": 0,
             "shipped": 5,
         }
+
+
+def test_a_quiet_server_keeps_nothing_in_its_spool(beat_package: Path, tmp_path: Path) -> None:
+    """A segment that has become old is ended, shipped and deleted, though nothing follows it."""
+    with serving(tmp_path, "--package", str(beat_package), journal_segment_age="0.5") as server:
+        ask(server)
+        server.wait_for(
+            lambda: (
+                samples(server).get('interlock_journal_shipped_total{sink="sql"}') == 1
+                and segments.listed(tmp_path / "journal") == []
+            )
+        )
 
 
 def test_a_journal_that_is_off_leaves_nothing_behind(beat_package: Path, tmp_path: Path) -> None:

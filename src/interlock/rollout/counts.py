@@ -11,7 +11,7 @@ from interlock.rollout.reference import Reference
 from interlock.routing.route import STEADY
 from interlock.state import traffic
 from interlock.state.rollouts import Record
-from interlock.state.traffic import SHADOW, Row, Stretch, Unit
+from interlock.state.traffic import SHADOW, Answered, Row, Stretch, Unit
 
 Cells: TypeAlias = dict[str, int]
 Side: TypeAlias = Literal["version", "champion", "shadow"]
@@ -39,13 +39,13 @@ class Counts(msgspec.Struct, kw_only=True):
     shadow: Arm
     pairs: dict[tuple[str, str], int] = {}
 
-    def of(self, row: Row, rollout: Record) -> Arm | None:
+    def of(self, row: Row | Answered, rollout: Record) -> Arm | None:
         """The side that a row belongs to."""
         found = side(rollout, row)
         return None if found is None else getattr(self, found)
 
 
-def side(rollout: Record, row: Row) -> Side | None:
+def side(rollout: Record, row: Row | Answered) -> Side | None:
     """Whose a row is: None when it is neither the version's nor the champion's."""
     if row.arm in STEADY:
         return "champion" if row.version == rollout.champion else None
@@ -73,12 +73,12 @@ def read(
     for row in traffic.failures(connection, stretch):
         if arm := seen[row.start].of(row, rollout):
             arm.failed += row.number
-    for row in traffic.answers(connection, stretch, unit, edges):
-        if arm := seen[row.start].of(row, rollout):
-            arm.answers[row.cell] = arm.answers.get(row.cell, 0) + row.number
-    for row in traffic.pairs(connection, stretch, unit, edges):
-        if row.version == rollout.version:
-            seen[row.start].pairs[row.cell, row.other] = row.number
+    for one in traffic.answers(connection, stretch, unit, edges):
+        if arm := seen[one.start].of(one, rollout):
+            arm.answers[one.cell] = arm.answers.get(one.cell, 0) + one.number
+    for pair in traffic.pairs(connection, stretch, unit, edges):
+        if pair.version == rollout.version:
+            seen[pair.start].pairs[pair.cell, pair.other or ""] = pair.number
     return tuple(seen.values())
 
 

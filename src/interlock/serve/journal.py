@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import structlog
+from msgspec.structs import replace
 from uuid_utils import uuid7
 
 from interlock.errors import JournalError, RequestError, SpoolError, UnrecordedError
@@ -75,10 +76,21 @@ class Journal:
         served, headers = posted.door.served, posted.headers
         try:
             kept = self._rows(posted, request, rows, ids)
-            key = self._hash(headers.key, "key") if headers.key else None
-            said = (_arrival(latency), served.name, served.version, ARM, posted.door.name, latency)
-            parts = [kept] if len(kept) == 1 else _parts(kept)
-            self._append([record.frame(Answer(*said, part, key, headers.caller)) for part in parts])
+            answer = Answer(
+                _arrival(latency),
+                served.name,
+                served.version,
+                ARM,
+                posted.door.name,
+                latency,
+                kept,
+                self._hash(headers.key, "key") if headers.key else None,
+                headers.caller,
+            )
+            if len(kept) == 1:
+                self._append([record.frame(answer)])
+            else:
+                self._append([record.frame(replace(answer, rows=part)) for part in _parts(kept)])
         except JournalError as error:
             refusal = self._unwritten(1, error)
             if refusal is not None:

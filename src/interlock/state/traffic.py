@@ -6,8 +6,9 @@ not on when it is asked: asked again years later it tells the same.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 import sqlalchemy as sa
@@ -81,38 +82,42 @@ def failures(connection: sa.Connection, stretch: Stretch) -> list[Row]:
     return _counted(connection, query)
 
 
+class Answered(NamedTuple):
+    """How often `cell` was answered; `other` is what the caller got, where it is a shadow's."""
+
+    start: int
+    arm: str
+    version: str
+    cell: str
+    other: str | None
+    number: int
+
+
 def answers(
     connection: sa.Connection, stretch: Stretch, unit: Unit, edges: tuple[float, ...]
-) -> list[Row]:
+) -> list[Answered]:
     """What was answered: classes, or numbers by which of `edges` they are over.
 
     A request counts once, by its first row; with the unit ``key`` a key does, in the interval in
-    which it first came. Sealed answers are left out. Columns: start, arm, version, cell, number.
+    which it first came. Sealed answers are left out.
     """
-    cell = _cell(PREDICTIONS, edges)
-    first = sa.select(PREDICTIONS.c.id).where(PREDICTIONS.c.id.in_(_firsts(stretch, unit)))
-    parts = (stretch.start(PREDICTIONS.c.moment).label("start"), PREDICTIONS.c.arm)
-    query = sa.select(*parts, PREDICTIONS.c.version, cell.label("cell"))
-    return _counted(connection, query.where(PREDICTIONS.c.id.in_(first), cell.is_not(None)))
+    query = _told(stretch, edges, sa.null()).where(PREDICTIONS.c.arm != SHADOW)
+    return _answered(connection, stretch, unit, query)
 
 
 def pairs(
     connection: sa.Connection, stretch: Stretch, unit: Unit, edges: tuple[float, ...]
-) -> list[Row]:
-    """As `answers`, of a shadow beside what the caller got. Columns: start, version, cell, other,
-    number.
-    """
-    mine, others = _cell(PREDICTIONS, edges), _cell(_OTHER, edges)
+) -> list[Answered]:
+    """As `answers`, of a shadow beside what the caller got."""
     shadows = msgspec.structs.replace(stretch, arms=(SHADOW,))
-    start = shadows.start(PREDICTIONS.c.moment).label("start")
+    others = _cell(_OTHER, edges)
     query = (
-        sa.select(start, PREDICTIONS.c.version, mine.label("cell"), others.label("other"))
+        _told(shadows, edges, others)
         .select_from(PREDICTIONS)
         .join(_OTHER, _OTHER.c.id == PREDICTIONS.c.primary_id)
-        .where(PREDICTIONS.c.id.in_(_firsts(shadows, unit)), mine.is_not(None))
         .where(others.is_not(None))
     )
-    return _counted(connection, query)
+    return _answered(connection, shadows, unit, query)
 
 
 def labelled(connection: sa.Connection, stretch: Stretch, unit: Unit) -> Iterator[Row]:
@@ -190,19 +195,44 @@ def _cell(table: sa.FromClause, edges: tuple[float, ...]) -> sa.ColumnElement[An
     return sa.func.coalesce(table.c.label, sa.case(*cases, over))
 
 
-def _firsts(stretch: Stretch, unit: Unit) -> sa.Select[Any]:
+def _told(
+    stretch: Stretch, edges: tuple[float, ...], other: sa.ColumnElement[Any]
+) -> sa.Select[Any]:
+    """Start, arm, version, cell, other of every row whose answer is known."""
+    table, cell = PREDICTIONS.c, _cell(PREDICTIONS, edges)
+    parts = (stretch.start(table.moment).label("start"), table.arm, table.version)
+    return sa.select(*parts, cell.label("cell"), other.label("other")).where(
+        stretch.within(PREDICTIONS), cell.is_not(None)
+    )
+
+
+def _answered(
+    connection: sa.Connection, stretch: Stretch, unit: Unit, query: sa.Select[Any]
+) -> list[Answered]:
     table = PREDICTIONS.c
-    query = sa.select(sa.func.min(table.id)).where(stretch.within(PREDICTIONS))
     if unit == "row":
-        return query.group_by(table.arm, table.version, table.moment, table.latency)
-    fresh = query.where(table.key.is_not(None), ~_known(stretch))
-    return fresh.group_by(table.key)
+        together = (table.arm, table.version, table.moment, table.latency)
+        firsts = sa.select(sa.func.min(table.id)).where(stretch.within(PREDICTIONS))
+        rows = _counted(connection, query.where(table.id.in_(firsts.group_by(*together))))
+        return [Answered._make(row) for row in rows]
+    keyed = query.where(table.key.is_not(None)).add_columns(table.key).order_by(table.id)
+    return _once_a_key(connection, stretch, keyed)
 
 
-def _known(stretch: Stretch) -> sa.ColumnElement[bool]:
-    """Whether the key of a row came before `stretch`, though after the first interval began."""
-    conditions = [_past(stretch), _EARLIER.c.key == PREDICTIONS.c.key]
-    return sa.exists(sa.select(sa.literal(1)).where(*conditions).correlate(PREDICTIONS))
+def _once_a_key(
+    connection: sa.Connection, stretch: Stretch, query: sa.Select[Any]
+) -> list[Answered]:
+    """Only the first row of each key counts, and only if it did not come before `stretch`.
+
+    The keys are looked up in lists: one statement that leaves them out can take minutes where the
+    database has not analysed its tables yet.
+    """
+    first: dict[bytes, tuple[Any, ...]] = {}
+    for row in connection.execute(query):
+        first.setdefault(row.key, tuple(row[:-1]))
+    known = _among(connection, sa.select(_EARLIER.c.key).where(_past(stretch)), list(first))
+    counted = Counter(row for key, row in first.items() if key not in known)
+    return [Answered._make((*row, number)) for row, number in counted.items()]
 
 
 def _judged_before(
@@ -216,12 +246,16 @@ def _judged_before(
         .select_from(_EARLIER)
         .join(LABELS, sa.and_(LABELS.c.prediction == owner, in_time))
         .where(_past(stretch))
-        .distinct()
     )
+    return _among(connection, query, keys)
+
+
+def _among(connection: sa.Connection, query: sa.Select[Any], keys: Sequence[bytes]) -> set[bytes]:
+    """Those of `keys` that `query` finds among earlier rows."""
     found: set[bytes] = set()
     for start in range(0, len(keys), _FETCH):
-        some = query.where(_EARLIER.c.key.in_(keys[start : start + _FETCH]))
-        found.update(connection.execute(some).scalars())
+        some = _EARLIER.c.key.in_(keys[start : start + _FETCH])
+        found.update(connection.execute(query.where(some).distinct()).scalars())
     return found
 
 
