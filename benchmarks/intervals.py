@@ -54,7 +54,7 @@ SETTINGS = (
     Setting(worlds.months, "concordance", 200),
     Setting(worlds.patients, "accuracy", 40, grouped=False, demanded=False),
     Setting(worlds.blunders, "log_loss", 300, demanded=False),
-    Setting(worlds.classes, "ece", 300, demanded=False),
+    Setting(worlds.calibrated, "ece", 300, demanded=False),
 )
 BOUNDS = (
     Setting(worlds.nearly_perfect, "accuracy", 100, alone=True),

@@ -158,19 +158,33 @@ def _classified(truth: Array, answer: Array, random: np.random.Generator) -> Sco
 
 
 def blunders() -> World:
-    """As `classes`, but the challenger gives the truth one in a million in 0.3% of the rows."""
-    world = classes()
+    """Two sure models that are right, but one gives the truth one in a million in 0.3% of rows."""
     random = np.random.default_rng(6)
-    other = world.challenger
-    chances = other.given.copy()
-    rows = np.flatnonzero(random.random(POPULATION) < 0.003)
-    truth = other.codes[rows]
-    chances[rows] *= (1 - 1e-6) / (1 - chances[rows, truth])[:, None]
-    chances[rows, truth] = 1e-6
-    challenger = Scored(
-        truth=other.truth, labels=LABELS, predicted=other.predicted, probabilities=chances
+    truth = random.integers(0, 2, POPULATION)
+    said = random.uniform(0.9, 0.99, (2, POPULATION))
+    said[1, random.random(POPULATION) < 0.003] = 1e-6
+    champion, challenger = (_of_two(truth, one) for one in said)
+    return World(challenger, champion)
+
+
+def calibrated() -> World:
+    """A champion whose probabilities are right, and a challenger that is too sure by 0.05."""
+    random = np.random.default_rng(10)
+    chance = random.uniform(0.5, 1.0, POPULATION)
+    truth = (random.random(POPULATION) < chance).astype(int)
+    said = np.stack([chance, np.minimum(chance + 0.05, 1.0)])
+    champion, challenger = (_of_two(truth, np.where(truth == 1, one, 1 - one)) for one in said)
+    return World(challenger, champion)
+
+
+def _of_two(truth: Array, given: Array) -> Scored:
+    """Answers with two classes, by the probability that they give to the truth."""
+    rows = np.arange(len(truth))
+    chances = np.empty((len(truth), 2))
+    chances[rows, truth], chances[rows, 1 - truth] = given, 1 - given
+    return Scored(
+        truth=truth, labels=(0, 1), predicted=chances.argmax(axis=1), probabilities=chances
     )
-    return World(challenger, world.champion)
 
 
 def nearly_perfect() -> World:

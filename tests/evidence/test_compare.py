@@ -193,7 +193,7 @@ def test_the_estimate_of_more_rows_decides_when_the_difference_stays() -> None:
     first = compare(metric("accuracy"), ours, theirs, margin=0.0, alpha=0.05)
     assert first.verdict == "inconclusive"
     assert first.more_rows is not None
-    assert "about 300 more rows would decide" in first.sentence
+    assert "very roughly 300 more rows would decide" in first.sentence
 
     def with_more(rows: int) -> str:
         take = np.linspace(0, 200, 200 + rows, endpoint=False).astype(int)

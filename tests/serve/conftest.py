@@ -87,8 +87,10 @@ def serving(home: Path, *arguments: str, workers: int = 1, **environment: str) -
         )
     try:
         running = Running(process, _address(process, home, output), output)
-        with running.client:
+        try:
             yield running
+        finally:
+            running.client.close()  # by now it may be another than in the beginning
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

@@ -46,8 +46,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     margin
         How much worse the challenger may be (above 0), or how much better it must be (below 0).
     more_rows
-        About how many rows more would decide if the difference stayed as it is; None where the
-        verdict is not inconclusive, or no number of rows would.
+        Very roughly how many rows more would decide if the difference stayed as it is; None where
+        the verdict is not inconclusive, or no number of rows would.
     p_value
         McNemar's exact test, two-sided; only for accuracy on rows that are not grouped.
     method

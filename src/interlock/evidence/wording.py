@@ -100,14 +100,14 @@ def _why(found: Limits, verdict: Verdict, more_rows: int | None) -> str:
         return f", because {found.trouble}"
     if more_rows is None:
         return ", and more rows would not decide if the difference stayed as it is"
-    return f"; about {_rounded(more_rows):,} more rows would decide if nothing else changed"
+    return f"; very roughly {_rounded(more_rows):,} more rows would decide if nothing else changed"
 
 
 def _rounded(rows: int) -> int:
-    """Up to two digits: nobody can know more.
+    """Up to one digit: simulated studies are off by factors, so more would be pretence.
 
-    >>> _rounded(2217)
-    2300
+    >>> _rounded(2217), _rounded(8)
+    (3000, 8)
     """
-    step = int(10 ** max(0, len(str(rows)) - 2))
+    step = int(10 ** (len(str(rows)) - 1))
     return math.ceil(rows / step) * step
