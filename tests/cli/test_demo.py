@@ -12,6 +12,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -78,15 +79,27 @@ def port() -> int:
         return int(free.getsockname()[1])
 
 
-def start(project: Path, port: int, *options: str) -> subprocess.Popen[str]:
+@contextmanager
+def start(project: Path, port: int, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """The demonstration; a test that fails does not wait for its end."""
     words = ["demo", "--project", str(project), "--port", str(port), *options]
-    return subprocess.Popen(
+    # Tests that are run under nohup ignore SIGHUP, and what they start would as well.
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    process = subprocess.Popen(
         [sys.executable, "-u", "-m", "interlock.cli", *words],
         env={**os.environ, "INTERLOCK_HOME": str(project / "home")},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
+    signal.signal(signal.SIGHUP, before)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def listening(port: int) -> bool:
@@ -223,8 +236,8 @@ def test_a_port_that_is_taken_is_refused_before_anything_is_done(project: Path) 
         other.bind(("127.0.0.1", 0))
         other.listen()
         taken = other.getsockname()[1]
-        process = start(project, taken)
-        said, _ = process.communicate(timeout=60)
+        with start(project, taken) as process:
+            said, _ = process.communicate(timeout=60)
     assert process.returncode == 2
     assert f"INTERLOCK_PORT={taken}: cannot listen there: Address already in use." in said
     assert "--port" in said
@@ -268,8 +281,8 @@ def intruder(project: Path, port: int) -> Iterator[None]:
 @pytest.mark.usefixtures("intruder")
 def test_another_server_is_not_taken_for_its_own(project: Path, port: int) -> None:
     """Its own server could not listen: nobody asks the other one."""
-    process = start(project, port)
-    said, _ = process.communicate(timeout=60)
+    with start(project, port) as process:
+        said, _ = process.communicate(timeout=60)
     assert process.returncode == 3
     assert f"INTERLOCK_PORT={port}: cannot listen there" in said
     assert "the server ended with 2, see above" in said
