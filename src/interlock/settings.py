@@ -21,6 +21,10 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
+_NEVER_EMPTY = ("master_key", "master_key_file", "key_service")
+_URLS = ("tracking_uri", "history_uri", "database", "keys")
+
+
 class Secret(str):
     """Text that is never shown: it prints as stars."""
 
@@ -78,7 +82,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     journal_interval: Seconds = 1.0
     journal_when_full: Literal["refuse", "answer"] = "refuse"
     """What becomes of requests that cannot be recorded: 503, or answered and counted."""
-    journal_limit: Positive = 4 * 1024**3
+    journal_limit: Annotated[int, msgspec.Meta(ge=16384)] = 4 * 1024**3
     """Bytes that the spool may hold of what no sink has taken yet."""
     journal_segment_size: Positive = 64 * 1024**2
     journal_segment_age: Seconds = 60.0
@@ -148,7 +152,13 @@ def read(environment: Mapping[str, str] | None = None, **overrides: Any) -> Sett
         text = environment.get(variable, "")
         if overrides.get(field.name) is not None:
             values[field.name] = _convert(field, f"{field.name}", overrides[field.name])
+        elif field.name in _NEVER_EMPTY and variable in environment and text == "":
+            raise ConfigurationError(
+                f"{variable} is set, but empty: nothing would be encrypted. Give it a value, or"
+                " unset it"
+            )
         elif text != "":
+            _check_url(field, variable, text)
             values[field.name] = _convert(field, variable, text)
     return Settings(**values)
 
@@ -158,6 +168,19 @@ def unknown(environment: Mapping[str, str] | None = None) -> list[str]:
     environment = os.environ if environment is None else environment
     known = {PREFIX + field.name.upper() for field in msgspec.structs.fields(Settings)}
     return sorted(key for key in environment if key.startswith(PREFIX) and key not in known)
+
+
+def _check_url(field: msgspec.structs.FieldInfo, variable: str, text: str) -> None:
+    """Refuse an address that cannot be read, without a word of it: a password may be in there."""
+    if field.name not in _URLS or "://" not in text:
+        return
+    place = text.partition("://")[2].rpartition("@")[2]
+    host = re.split(r"[/?#]", place, maxsplit=1)[0]
+    if not re.fullmatch(r"(\[[^\[\]]*\]|[^\[\]:]*)(:\d*)?(,.*)?", host):
+        raise ConfigurationError(
+            f"{variable} is no URL that can be read: its host or port is wrong (not shown, for a"
+            " password may be in it; there, # / ? @ : are written %23 %2F %3F %40 %3A)"
+        )
 
 
 def _convert(field: msgspec.structs.FieldInfo, variable: str, value: Any) -> Any:

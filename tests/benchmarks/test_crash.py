@@ -76,7 +76,7 @@ def test_a_server_that_does_not_record_is_found_out(tmp_path: Path) -> None:
         tmp_path / "figures.json",
         rounds=1,
         INTERLOCK_JOURNAL_WHEN_FULL="answer",
-        INTERLOCK_JOURNAL_LIMIT="1",
+        INTERLOCK_JOURNAL_LIMIT="16384",
     )
-    assert figures["lost"] == figures["answered"] > 0
+    assert 0 < figures["lost"] <= figures["answered"]
     assert status == 1

@@ -64,6 +64,7 @@ def test_status_says_what_waits_and_why(run: Run, tmp_path: Path) -> None:
     code, out, _ = run("status")
     assert (code, out.splitlines()[0]) == (0, f"the spool in {tmp_path}/journal holds 0 bytes")
     assert "nothing was ever shipped" in out
+    assert json.loads(run("status", "--json")[1])["sinks"][0]["up"] is False
     size = write(tmp_path / "journal", answer(1)).stat().st_size
     down = SinkStatus(name="parquet", up=False, reason="no room [left]", lag_bytes=12345)
     sinks = [SinkStatus(name="sql", shipped=7), down]
@@ -85,10 +86,13 @@ def test_status_says_what_waits_and_why(run: Run, tmp_path: Path) -> None:
 
 def test_a_shipper_that_is_gone_is_not_said_to_run(run: Run, tmp_path: Path) -> None:
     """Its last words are dated."""
-    (tmp_path / "journal").mkdir()
-    status.write(tmp_path / "journal", Status(moment=time.time() - 120, pid=4711))
+    size = write(tmp_path / "journal", answer(1)).stat().st_size
+    sinks = [SinkStatus(name="sql", shipped=7)]
+    status.write(tmp_path / "journal", Status(moment=time.time() - 120, pid=4711, sinks=sinks))
     assert "no shipper is at work: the last one was seen 12" in run("status")[1]
-    assert json.loads(run("status", "--json")[1])["running"] is False
+    said = json.loads(run("status", "--json")[1])
+    (sink,) = said["sinks"]
+    assert (said["running"], sink["up"], sink["lag_bytes"]) == (False, False, size)
 
 
 def test_tail_shows_the_last_predictions(run: Run) -> None:

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from interlock.cli import app
 from interlock.errors import ConfigurationError
 from interlock.journal.outcomes import outcomes
+from interlock.journal.resolution import Resolver
 from interlock.settings import Settings
 from tests.journal.truths import Kept
 
@@ -67,7 +68,7 @@ def test_a_label_is_added_by_key_and_time(kept: Kept) -> None:
 def test_labels_that_wait_are_listed_as_orphans(kept: Kept) -> None:
     """Those that have waited for long, or for as long as somebody asks."""
     said = run("add", "yes", "--prediction", ID)
-    assert said == "1 added, 1 of them wait for their prediction; 0 known already\n"
+    assert said.startswith("1 added, 1 of them wait for their prediction; 0 known already\n")
     run("add", "no", "--key", "bed 7", "--time", "2026-03-01", "--deployment", "risk")
     assert run("orphans") == "no label has waited for 604800 s\n"
     first, second = rows("orphans", "--older", "0")
@@ -128,3 +129,43 @@ def test_lists_are_cut_where_somebody_asks(kept: Kept) -> None:
     assert [row["label"] for row in rows("list", "--prediction", ids[1])] == [1]
     since, until = "2026-03-01T00:01:00Z", "2026-03-01T00:02:00Z"
     assert [row["label"] for row in rows("list", "--since", since, "--until", until)] == [1]
+
+
+def test_an_id_is_found_however_it_is_written(kept: Kept) -> None:
+    """Some programs print ids in capitals."""
+    (id_,) = kept.predict(0)
+    run("add", "yes", "--prediction", id_.upper())
+    assert [row["prediction"] for row in rows("list", "--prediction", id_.upper())] == [id_]
+
+
+def test_a_label_that_fits_no_such_answer_is_shown_as_that(kept: Kept) -> None:
+    """It got in before its prediction had come, when nobody could tell."""
+    said = run("add", "banana", "--prediction", ID)
+    assert "whether those fit is not known yet" in said
+    (good,) = kept.predict(0)
+    run("add", "yes", "--prediction", good)
+    kept.predict(0, id_=ID)
+    resolver = Resolver(kept.engine, kept.settings)
+    assert resolver.resolve() == 1
+    resolver.close()
+    found = {row["prediction"]: row["state"] for row in rows("list")}
+    assert found == {ID: "fits no such answer", good: "in force"}
+
+
+@pytest.mark.parametrize("name", ["time", "observed"])
+def test_moments_that_cannot_be_are_refused(kept: Kept, name: str) -> None:
+    """Before 1970, even where a calendar has no such day in UTC."""
+    said = {"time": "2026-03-01", name: "0001-01-01T00:00:00+14:00"}
+    options = [part for key, value in said.items() for part in (f"--{key}", value)]
+    done = CliRunner().invoke(app, ["label", "add", "yes", "--key", "a", *options])
+    assert isinstance(done.exception, ConfigurationError)
+    assert "before 1970" in str(done.exception)
+    assert rows("list") == []
+
+
+def test_a_stored_moment_that_no_calendar_has_is_still_shown(kept: Kept) -> None:
+    """Whoever wrote it: one row must not keep all others from being seen."""
+    run("add", "yes", "--key", "bed 7", "--time", "2026-03-01")
+    with kept.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE interlock_labels SET at = -62135646400000000")
+    assert "-62135646400000000 µs" in rows("orphans", "--older", "0")[0]["named"]

@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from interlock.errors import DatabaseError, KeyStoreError
-from interlock.journal import audit
+from interlock.journal import audit, keys
 from interlock.journal.audit import TABLE, Act, Audit
 from interlock.registry import Registry
 from interlock.settings import Settings
@@ -168,11 +168,28 @@ def test_the_file_of_lengths_cannot_be_changed_without_the_hash_key(
         log.verify()
 
 
-def test_without_that_file_nothing_is_compared(log: Audit, settings: Settings) -> None:
-    """The finding says so: a cut cannot be seen then."""
+def test_without_that_file_a_log_with_lines_is_a_problem(log: Audit, settings: Settings) -> None:
+    """Whoever cuts the log could have removed it; further acts do not make up for it."""
     log.record("erase", "subject 1")
     (settings.home / "audit.head").unlink()
-    assert [one.compared for one in log.verify()] == [False]
+    assert "it was removed" in problems(log)[0]
+    log.record("erase", "subject 2")
+    assert "it was removed" in problems(log)[0]
+    assert [one.problem for one in log.verify(first=True)] == [""]
+    assert problems(log) == []
+
+
+def test_an_older_file_put_back_is_found_out_by_the_key_store(
+    log: Audit, settings: Settings
+) -> None:
+    """It counts the lines, too: cutting the log then takes all three."""
+    keys.opened(settings).generation()
+    log.record("erase", "subject 1")
+    older = (settings.home / "audit.head").read_bytes()
+    log.record("erase", "subject 2")
+    tamper(settings, "DELETE FROM interlock_audit WHERE sequence = 2")
+    (settings.home / "audit.head").write_bytes(older)
+    assert "it had 2 lines by the key store and has 1" in problems(log)[0]
 
 
 def test_an_older_copy_of_the_database_shows(log: Audit, settings: Settings) -> None:
@@ -232,7 +249,7 @@ def test_postgresql_keeps_the_log_as_well(tmp_path: Path) -> None:
         audit.record(settings, "erase", about)
     log = Audit(settings)
     assert [line.actor for line in log.lines() if line.about == about] == ["a", "b"]
-    assert [one.problem for one in log.verify()] == [""]
+    assert [one.problem for one in log.verify(first=True)] == [""]
     log.close()
 
 

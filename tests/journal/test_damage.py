@@ -33,11 +33,12 @@ def test_damaged_bytes_are_kept_once_and_counted(tmp_path: Path, segment: Segmen
 
 
 def test_what_a_crash_tore_off_is_no_damage(tmp_path: Path, segment: Segment) -> None:
-    """Nobody was answered for it."""
+    """Nobody was answered for it: it is counted once, and its bytes are not kept."""
     damages = Damages(tmp_path)
     damages.keep(segment, [Damage(4, 10, torn=True)])
-    assert damages.count() == 0
-    assert not (tmp_path / "damaged").exists()
+    damages.keep(segment, [Damage(4, 10, torn=True)])
+    assert (damages.count(), damages.torn()) == (0, 1)
+    assert [path.read_bytes() for path in (tmp_path / "damaged").iterdir()] == [b""]
 
 
 def test_damage_that_cannot_be_set_aside_stops_the_segment(

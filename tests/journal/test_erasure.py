@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from uuid_utils import uuid7
 
-from interlock.journal import keys, seal, segments
+from interlock.journal import intake, keys, labels, seal, segments
 from interlock.journal.audit import Audit
 from interlock.journal.erased import Erased
-from interlock.journal.record import Answer, Row
+from interlock.journal.record import Answer, Failure, Row
 from interlock.journal.spool import Spool
 from interlock.settings import Settings
+from interlock.state import database, schema
 from interlock.state.tables import FAILURES, LABELS, PREDICTIONS
 
 from .privacy import holding, sealing
@@ -288,3 +290,110 @@ def test_rows_of_one_request_about_several_subjects(make_site: MakeSite) -> None
     assert erased.without([only]) == []
     erased.close()
     site.stop()
+
+
+def by(site: Site, name: str, key: str, note: str, moment: int | None = None) -> str:
+    """An answer about `name` to a request whose routing key is another; returns its id."""
+    id_, whom = str(uuid7()), site.hasher.hash(name, "subject")
+    feed = {"note": np.array([note], object)}
+    (written,) = site.writer.rows(feed, [{"value": 1.5}], None)
+    stored, sealed = site.sealer.seal(whom, id_, written)
+    hashed = site.hasher.hash(key, "key")
+    row = Row(id_, stored, whom, sealed)
+    at = moment or time.time_ns() // 1000
+    site.write(Answer(at, "ward", "1.0.0", "live", "plain", 0.001, [row], hashed))
+    return id_
+
+
+def put(site: Site, **given: Any) -> None:
+    """A label that comes by the command line: straight into the database."""
+    engine = database.connect(site.settings)
+    schema.ensure(engine)
+    taker = intake.Intake(engine, site.settings)
+    taker.put([intake.Found("here", labels.Given(**given))])
+    taker.close()
+    engine.dispose()
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_label_in_sql_of_an_answer_in_the_spool(make_site: MakeSite, sealed: bool) -> None:
+    """Whichever way it names the answer; Bob's label by the same key stays."""
+    site = make_site(sealed=sealed)
+    start = time.time_ns() // 1000 - 9_000_000
+    waiting = by(site, "ann", "bed 7", "cried at night", start)
+    by(site, "bob", "bed 7", "slept well", start + 4_000_000)
+    put(site, label="readmitted-ann", prediction_id=waiting)
+    for label, at in (("readmitted-ann", 2), ("discharged-bob", 6)):
+        moment = datetime.fromtimestamp(start / 1e6 + at, UTC)
+        put(site, label=label, key="bed 7", time=moment)
+    site.stop()
+    report = site.erase("ann")
+    assert (report.left, report.clear) == ([], not sealed)
+    assert "readmitted-ann" not in " ".join(readable(site.settings.home.parent, site))
+    if segments.listed(site.settings.spool()):
+        site.ship()
+    site.resolve()
+    assert len(site.rows(LABELS)) == 1
+    assert "discharged-bob" in " ".join(readable(site.settings.home.parent, site))
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_label_in_the_spool_by_a_key_that_is_not_the_subject(
+    make_site: MakeSite, sealed: bool
+) -> None:
+    """The key belongs to an answer about Ann: shipped in one case, on its way in the other."""
+    site = make_site(sealed=sealed)
+    by(site, "ann", "bed 7", "cried at night")
+    site.stop()
+    site.ship()
+    again = Site(site.settings)
+    by(again, "ann", "bed 8", "fell twice")
+    for key in ("bed 7", "bed 8"):
+        again.label(label="readmitted-ann", key=key, time=datetime.now(UTC))
+    again.stop()
+    assert again.erase("ann").left == []
+    assert readable(site.settings.home.parent, again) == []
+    if segments.listed(site.settings.spool()):
+        again.ship()
+    assert again.rows(LABELS) == []
+
+
+def test_a_second_run_finds_what_the_first_could_not_reach(make_site: MakeSite) -> None:
+    """Though the spool, which knew whose answers those were, has been shipped in between."""
+    site = make_site()
+    waiting = by(site, "ann", "bed 7", "cried at night")
+    put(site, label="readmitted-ann", prediction_id=waiting)
+    site.stop()
+    home = site.settings.home
+    (home / "interlock.db").rename(home / "away.db")
+    (home / "interlock.db").mkdir()
+    first = site.erase("ann")
+    assert any("cannot be used" in sentence for sentence in first.left)
+    assert any("not in the audit log" in sentence for sentence in first.left)
+    assert list((home / "erasures").glob("*.json"))
+    (home / "interlock.db").rmdir()
+    (home / "away.db").rename(home / "interlock.db")
+    site.ship()
+    assert len(site.rows(LABELS)) == 1
+    second = site.erase("ann")
+    assert (second.left, second.labels) == ([], 1)
+    assert site.rows(LABELS) == []
+    assert not list((home / "erasures").glob("*.json"))
+
+
+def test_a_failure_in_the_spool_that_names_the_subject_as_its_key(make_site: MakeSite) -> None:
+    """It is about somebody else, and goes all the same: its body may be about both."""
+    site = make_site()
+    id_, whom = str(uuid7()), site.hasher.hash("bob", "subject")
+    stored, sealed = site.sealer.seal(whom, id_, b"broken body")
+    key = site.hasher.hash("ann", "key")
+    now = time.time_ns() // 1000
+    site.write(
+        Failure(id_, now, "ward", "plain", "x", 400, 0.1, key, None, stored, sealed, subject=whom)
+    )
+    site.stop()
+    assert readable(site.settings.home.parent, site)
+    report = site.erase("ann")
+    assert (report.left, report.clear) == ([], False)
+    assert readable(site.settings.home.parent, site) == []
+    assert site.rows(FAILURES) == []

@@ -218,3 +218,13 @@ def test_labels_are_sealed_where_payloads_are(tmp_path: Path) -> None:
     for one in (taker, opener, kept):
         one.close()
     assert list(holding(tmp_path, b"a long truth", b"another one")) == []
+
+
+def test_a_correction_comes_after_a_label_whose_clock_was_ahead(kept: Kept, taker: Intake) -> None:
+    """What a person adds is meant to hold, whatever moment the label before it bears."""
+    (id_,) = kept.predict(0)
+    kept.say("yes", prediction_id=id_, received=1e9)  # thirty years ahead
+    taker.put(found({"prediction_id": id_, "label": "no"}))
+    with kept.engine.connect() as connection:
+        held = table.current(connection, [id_])
+    assert labels.value(held[id_].value) == "no"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import signal
@@ -18,6 +19,7 @@ from uuid import uuid4
 
 import pytest
 
+from interlock import private
 from interlock.errors import ConfigurationError, FormatError, KeyStoreError
 from interlock.journal import keys
 from interlock.journal.keys import Store, rotation
@@ -334,3 +336,17 @@ def test_processes_that_start_together_make_one_store(tmp_path: Path) -> None:
     assert [process.returncode for process in processes] == [0] * 6
     assert len(set(said)) == 1
     assert len(said[0]) == 32
+
+
+def test_opening_a_file_again_leaves_the_locks_on_it(tmp_path: Path) -> None:
+    """Closing a second descriptor of it would drop SQLite's own: the file would be damaged."""
+    path = tmp_path / "some.db"
+    private.file(path)
+    with path.open("r+b") as held:
+        fcntl.lockf(held, fcntl.LOCK_EX)
+        private.file(path)
+        code = (
+            f"import fcntl; fcntl.lockf(open({str(path)!r}, 'r+b'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+        )
+        tried = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert b"BlockingIOError" in tried.stderr

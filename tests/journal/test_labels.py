@@ -214,3 +214,21 @@ def test_sealed_labels_are_opened_by_whoever_has_the_key(tmp_path: Path) -> None
     assert labels.value(opened) == "a long truth"
     sealer.close()
     opening.close()
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "1969-12-31T23:59:59Z"])
+@pytest.mark.parametrize("name", ["time", "observed"])
+def test_moments_before_1970_are_refused(name: str, moment: str) -> None:
+    """Nothing was predicted then, and a calendar may not even have that day."""
+    said = {"label": "yes", "observed": TIME, "key": "a", "time": TIME, name: moment}
+    (one,) = labels.read(body(**said))
+    with pytest.raises(OutOfRangeError, match="before 1970") as caught:
+        labels.check_time(one, NOW)
+    assert caught.value.path == f"$.{name}"
+
+
+def test_nobody_has_seen_what_is_still_to_come() -> None:
+    """`observed` is held to the same as `time`."""
+    far = NOW + timedelta(seconds=90)
+    with pytest.raises(OutOfRangeError, match="the observed of a label cannot lie ahead"):
+        labels.check_time(Given(prediction_id=ID, observed=far, label=1), NOW)

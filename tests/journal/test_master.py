@@ -150,5 +150,5 @@ def test_text_that_is_no_key_is_not_shown(text: str, tmp_path: Path) -> None:
     (tmp_path / "m.key").write_text("")
     with pytest.raises(KeyStoreError, match=r"m\.key holds no key"):
         ring(Settings(master_key_file=tmp_path / "m.key"))
-    with pytest.raises(KeyStoreError, match="cannot be read"):
+    with pytest.raises(KeyStoreError, match="names no file that is there"):
         ring(Settings(master_key_file=tmp_path / "none.key"))

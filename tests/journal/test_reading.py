@@ -156,3 +156,26 @@ def test_a_segment_that_was_deleted_is_said_to_be_missing(tmp_path: Path) -> Non
 def test_a_record_reads_as_it_was_written(tmp_path: Path) -> None:
     """Not only its number: all of it."""
     assert Reader(closed(tmp_path, frames(1)[0])).read(0, 1).records == [answer(0)]
+
+
+@pytest.mark.parametrize("flip", [1, 7, 24])
+def test_a_wrong_length_in_the_last_record_is_no_torn_tail(tmp_path: Path, flip: int) -> None:
+    """Its payload is whole, and somebody was answered: it is damage, to be set aside."""
+    data = bytearray(b"".join(frames(3)))
+    last = len(b"".join(frames(2)))
+    longer = int.from_bytes(data[last + 4 : last + 8], "little") | 1 << flip
+    longer += 0 if longer > len(data) - last - framing.HEAD else 1 << flip
+    data[last + 4 : last + 8] = longer.to_bytes(4, "little")
+    piece = all_of(closed(tmp_path, bytes(data)), MEGABYTE)
+    assert numbers(piece.records) == [0, 1]
+    assert piece.damages == [Damage(last, len(data), torn=False)]
+
+
+def test_a_wrong_length_in_the_record_before_takes_none_for_torn(tmp_path: Path) -> None:
+    """Also where the last one is hurt in another way, so that no sound record follows."""
+    data = bytearray(b"".join(frames(2)))
+    data[6] ^= 1
+    data[-1] ^= 1
+    assert all_of(closed(tmp_path, bytes(data)), MEGABYTE).damages == [
+        Damage(0, len(data), torn=False)
+    ]

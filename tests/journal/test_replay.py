@@ -211,7 +211,16 @@ def test_the_command_takes_a_version_of_the_registry(
     assert registered.exit_code == 0, registered.output
     done = told.invoke(app, ["journal", "replay", f"risk:{second.version}", "--json"])
     assert json.loads(done.stdout)["changes"] == [{"recorded": "no", "replayed": "yes", "rows": 3}]
-    other = told.invoke(
-        app, ["journal", "replay", f"risk:{second.version}", "--deployment", "stay"]
+
+
+def test_no_such_traffic_is_said_in_words(told: CliRunner, second: Package) -> None:
+    """A slip in the name of a deployment, or in the time, is no comparison."""
+    command = ["journal", "replay", str(second.path)]
+    other = told.invoke(app, [*command, "--deployment", "stay"])
+    assert isinstance(other.exception, ConfigurationError)
+    assert str(other.exception) == (
+        "no prediction of a deployment 'stay' is on record; there are risk: name one by"
+        " --deployment"
     )
-    assert other.stdout == f"none of 0 recorded rows could be put before risk {second.version}\n"
+    early = told.invoke(app, [*command, "--until", "2020-01-01"])
+    assert str(early.exception) == "no prediction of 'risk' is on record that was asked for"

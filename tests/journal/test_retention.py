@@ -31,7 +31,7 @@ class Filled:
             "journal_parquet": folder / "parquet",
         }
         said = [answer(day * 100, rows=100, moment=NOW - day * DAY) for day in range(5)]
-        for sink in (SqlSink(url, "journal"), ParquetSink(folder / "parquet", folder)):
+        for sink in (SqlSink(url, "journal"), ParquetSink(folder / "parquet", "journal")):
             sink.cursors()
             sink.write("01-0-1.segment", said, 9)
             sink.finish("01-0-1.segment", 9)

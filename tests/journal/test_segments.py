@@ -57,3 +57,11 @@ def test_the_size_is_that_of_all_segments(journal: Path) -> None:
     (journal / "status.json").write_text("more")
     assert segments.size(journal) == 8
     assert segments.size(journal / "nowhere") == 0
+
+
+def test_a_folder_that_somebody_deleted_is_made_anew(journal: Path) -> None:
+    """A worker that runs meanwhile goes on with its next segment."""
+    segments.folder(journal).rmdir()
+    file, segment = segments.create(journal, 0)
+    os.close(file)
+    assert segments.listed(journal) == [segment]

@@ -328,7 +328,8 @@ def test_damage_is_set_aside_and_counted_once(settings: Settings, tmp_path: Path
     with shipping(both):
         until(lambda: left(both) == [])
     assert seen(both).damaged == 1
-    (aside,) = (both.spool() / "damaged").iterdir()
+    assert seen(both).torn == 1
+    (aside,) = (both.spool() / "damaged").glob("*.bytes")
     assert aside.read_bytes() == bytes(hurt)
     assert sorted(pd.read_parquet(tmp_path / "parquet")["id"]) == ids(1, 3)
 
@@ -387,7 +388,8 @@ def test_what_one_worker_wrote_arrives_in_its_order(
     """Over several segments, a few records at a time, one of them larger than such a piece."""
     monkeypatch.setattr(lane, "_CHUNK", 500)
     for start in range(0, 100, 10):
-        given = [[label(number, 1)] for number in range(start, start + 10)]
+        numbers = range(start, start + 10)
+        given = [[label(number, 1, source=str(number))] for number in numbers]
         write(settings.spool(), *given, answer(1000 + start, rows=5))
     with shipping(settings):
         pass
@@ -398,3 +400,17 @@ def test_what_one_worker_wrote_arrives_in_its_order(
     engine.dispose()
     assert arrived == ids(*range(100))
     assert len(kept(settings)) == 50
+
+
+def test_a_database_that_is_deleted_meanwhile_is_noticed(settings: Settings) -> None:
+    """Nothing is written into a file without a name: a new one has all that the spool holds."""
+    pen = Pen(settings.spool())
+    with shipping(settings):
+        pen.write(answer(1))
+        until(lambda: kept(settings) == ids(1))
+        for path in settings.home.glob("interlock.db*"):
+            path.unlink()
+        pen.write(answer(2))
+        until(lambda: segments.size(settings.spool()) > 0 and kept(settings) == ids(1, 2))
+        pen.close()
+    assert sink(settings).up

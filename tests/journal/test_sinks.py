@@ -49,7 +49,7 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
     if request.param == "parquet":
         folder = tmp_path / "files"
         kept = Kept(
-            lambda: ParquetSink(folder, tmp_path / "cursors"),
+            lambda: ParquetSink(folder, "journal"),
             lambda: [row for path in folder.rglob("*.parquet") for row in table(path)],
         )
         yield kept
@@ -200,7 +200,7 @@ def test_parquet_files_lie_by_day_and_pandas_reads_them(tmp_path: Path) -> None:
     """Deployment and day are in the path; inputs and answers are JSON; a sealed payload is kept."""
     import pandas as pd
 
-    sink = ParquetSink(tmp_path / "files", tmp_path)
+    sink = ParquetSink(tmp_path / "files", "journal")
     sink.cursors()
     sealed = msgspec.structs.replace(answer(3), rows=[Row(name(3), b"?", seal=b"key")])
     said = [answer(1), answer(2, moment=NOON + DAY, deployment="a/b=c"), sealed]
@@ -225,19 +225,19 @@ def test_parquet_files_lie_by_day_and_pandas_reads_them(tmp_path: Path) -> None:
 def test_half_a_parquet_file_is_never_seen(tmp_path: Path) -> None:
     """What was begun when the shipper died is begun anew, and leaves nothing behind."""
     folder = tmp_path / "files"
-    dead = ParquetSink(folder, tmp_path)
+    dead = ParquetSink(folder, "journal")
     dead.cursors()
     dead.write("one", [answer(1, rows=20_000)], 9)
-    alive = ParquetSink(folder, tmp_path)
+    alive = ParquetSink(folder, "journal")
     assert alive.cursors() == {}
     alive.write("one", [answer(1)], 9)
     alive.finish("one", 9)
     assert [row["id"] for path in folder.rglob("*.parquet") for row in table(path)] == [name(1)]
-    assert [path.name for path in folder.rglob(".*")] == []
+    assert [path.name for path in folder.rglob(".*")] == [".cursors-journal.json"]
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """A file in its place, say."""
     (tmp_path / "files").write_text("")
     with pytest.raises(JournalError, match=r"Parquet files in .*files cannot be written"):
-        ParquetSink(tmp_path / "files", tmp_path).cursors()
+        ParquetSink(tmp_path / "files", "journal").cursors()

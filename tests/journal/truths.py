@@ -88,14 +88,15 @@ class Kept:
         key: str | None = None,
         subject: str | None = None,
         primary: str | None = None,
+        id_: str | None = None,
     ) -> list[str]:
         """Have answers to `feed` on record as given then; returns their ids."""
         whom = None if subject is None else self._hasher.hash(subject, "subject")
-        ids = [str(uuid7()) for _ in answers]
+        ids = [id_ or str(uuid7()) for _ in answers]
         rows = []
-        for id_, data in zip(ids, Writer(signature).rows(feed, answers, None), strict=True):
-            stored, key_id = self._seal.seal(whom, id_, data)
-            rows.append(Row(id_, stored, whom, key_id, primary))
+        for name, data in zip(ids, Writer(signature).rows(feed, answers, None), strict=True):
+            stored, key_id = self._seal.seal(whom, name, data)
+            rows.append(Row(name, stored, whom, key_id, primary))
         arm = "live" if primary is None else "shadow"
         hashed = None if key is None else self.hashed(key)
         self.ship(Answer(micros(seconds), deployment, version, arm, "plain", 0.001, rows, hashed))

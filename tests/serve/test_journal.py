@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -382,6 +383,28 @@ def test_a_directory_that_cannot_be_written_is_found_at_the_start(
         assert ended.returncode == 3
         assert f"{disk}/spool cannot be written: no permission, or read-only" in ended.stderr
         assert "INTERLOCK_JOURNAL_HOME" in ended.stderr
+
+
+def test_a_limit_that_holds_no_segment_is_refused_at_the_start(
+    beat_package: Path, tmp_path: Path
+) -> None:
+    """Otherwise every single request would be refused for it."""
+    ended = start(tmp_path, beat_package, journal_limit="16383")
+    assert ended.returncode == 2
+    assert "INTERLOCK_JOURNAL_LIMIT='16383'" in ended.stderr
+    assert ">= 16384" in ended.stderr
+
+
+def test_a_spool_that_somebody_deletes_is_made_anew(beat_package: Path, tmp_path: Path) -> None:
+    """The server goes on recording, with what comes after it was noticed."""
+    with serving(tmp_path, "--package", str(beat_package), journal_segment_age="0.5") as server:
+        ask(server)
+        shutil.rmtree(segments.folder(tmp_path / "journal"))
+        time.sleep(2)
+        answer = ask(server)
+        assert answer.status_code == 200
+        server.stop()
+    assert answer.json()["prediction_id"] in ids(tmp_path)
 
 
 def test_a_clock_set_back_loses_and_doubles_nothing(

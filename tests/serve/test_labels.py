@@ -104,6 +104,12 @@ def test_labels_reach_the_database_and_join_their_predictions(
             "out_of_range",
             "$.time",
         ),
+        (
+            {"key": "a", "time": "0001-01-01T00:00:00+14:00", "label": "low"},
+            400,
+            "out_of_range",
+            "$.time",
+        ),
         ({"label": "low"}, 400, "malformed", "$"),
         ([], 400, "empty_batch", None),
     ],
@@ -140,11 +146,19 @@ def test_many_labels_go_in_one_request(server: Running) -> None:
 def test_a_full_spool_takes_no_label(beat_package: Path, tmp_path: Path) -> None:
     """Even where answers may leave unrecorded: who sent a label can send it again."""
     with serving(
-        tmp_path, "--package", str(beat_package), journal_limit="1", journal_when_full="answer"
+        tmp_path,
+        "--package",
+        str(beat_package),
+        database="sqlite:////dev/null/x.db",
+        journal_limit="16384",
+        journal_when_full="answer",
     ) as server:
-        assert server.client.post("/predict", json=RECORD).status_code == 200
-        answered = server.client.post("/labels", json={"prediction_id": ID, "label": "low"})
-        assert (answered.status_code, answered.headers["retry-after"]) == (503, "1")
+        for _ in range(300):
+            assert server.client.post("/predict", json=RECORD).status_code == 200
+        # More than the room that is too little for an answer.
+        said = [{"prediction_id": ID, "label": "low"}] * 50
+        answered = server.client.post("/labels", json=said)
+        assert (answered.status_code, answered.headers.get("retry-after")) == (503, "1")
         assert answered.json()["error"]["code"] == "journal_full"
 
 
@@ -160,7 +174,7 @@ def test_labels_wait_for_the_disk_where_answers_do(beat_package: Path, tmp_path:
     """With sync=always a label that was accepted survives the machine, like an answer."""
     with serving(tmp_path, "--package", str(beat_package), journal_sync="always") as server:
         said = {"prediction_id": ID, "label": "low"}
-        answers = [server.client.post("/labels", json=said) for _ in range(5)]
+        answers = [server.client.post("/labels", json={**said, "source": str(n)}) for n in range(5)]
         assert [answer.status_code for answer in answers] == [202] * 5
         assert len(shipped(server, 5)) == 5
 

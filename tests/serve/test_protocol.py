@@ -414,5 +414,5 @@ def test_a_stop_waits_for_bodies_that_are_half_here(
                 assert (answer.status, answer.headers["connection"]) == (200, "close")
                 assert wire.rest() == b""
         assert server.process.wait(timeout=20) == 0
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 8
         assert "Traceback" not in server.log()

@@ -47,7 +47,11 @@ def test_subjects_are_read_as_text(
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("age", "that takes a text, a category or an integer"), ("bed", "no input is called 'bed'")],
+    [
+        ("age", "that takes a text, a category or an integer"),
+        ("bed", "no input is called 'bed'"),
+        ("case", "exact only up to 16777216"),
+    ],
 )
 def test_an_input_that_cannot_name_anybody_is_refused(name: str, reason: str) -> None:
     """The signature and the name are at odds before anything is served."""

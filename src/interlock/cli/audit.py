@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,13 +29,20 @@ def show(as_json: Json = False) -> None:
 
 
 @app.command()
-def verify(as_json: Json = False) -> None:
+def verify(
+    *,
+    first: Annotated[
+        bool, typer.Option("--first", help="This machine has never seen the log: take it as it is.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Check every chain: acts, histories, evidence, looks. Ends with 1 when one was tampered with.
 
-    A chain whose newest lines were cut off shows when it had been seen longer here before.
+    A chain whose newest lines were cut off shows when it had been seen longer here before. An audit
+    log with lines of which audit.head says nothing is a problem, unless --first says why.
     """
     with _opened("checking") as log:
-        findings = log.verify()
+        findings = log.verify(first=first)
     if as_json:
         show_json(findings)
     else:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from interlock import settings
 from interlock.cli.output import Json, err, out, progress, show_json
-from interlock.errors import JournalError
+from interlock.errors import ConfigurationError, JournalError
 
 if TYPE_CHECKING:
     from interlock.journal.erasure import Report
@@ -19,7 +20,11 @@ app = typer.Typer(help="Erase everything about one subject.", add_completion=Fal
 @app.command()
 def erase(
     subject: Annotated[
-        str, typer.Argument(metavar="SUBJECT", help="Whom to erase, as callers named them.")
+        str,
+        typer.Argument(
+            metavar="SUBJECT",
+            help="Whom to erase, as callers named them; - reads it from standard input.",
+        ),
     ],
     *,
     reason: Annotated[str, typer.Option(help="Why; it goes into the audit log.")] = "",
@@ -37,7 +42,7 @@ def erase(
     from interlock.journal.erasure import Erasure  # noqa: PLC0415
 
     with progress("erasing"):
-        report = Erasure(settings.read(), subject).run(reason, wait=wait)
+        report = Erasure(settings.read(), _named(subject)).run(reason, wait=wait)
     if as_json:
         show_json(report)
     else:
@@ -49,6 +54,14 @@ def erase(
             )
     if report.left:
         raise JournalError("not everything is erased: " + "; ".join(report.left))
+
+
+def _named(subject: str) -> str:
+    """The subject; from standard input nobody sees it in a list of processes or of commands."""
+    name = sys.stdin.readline().rstrip("\r\n") if subject == "-" else subject
+    if not name:
+        raise ConfigurationError("no subject is named: nobody is erased")
+    return name
 
 
 def _said(report: Report) -> str:

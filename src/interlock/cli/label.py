@@ -12,10 +12,10 @@ import typer
 from interlock import settings
 from interlock.cli.journal.database import Opened, micros, opened
 from interlock.cli.output import Json, out, progress, show_json, show_rows
-from interlock.errors import ConfigurationError
-from interlock.journal import intake
+from interlock.errors import ConfigurationError, RequestError
+from interlock.journal import intake, outcomes, payload
 from interlock.journal.intake import Found, Intake
-from interlock.journal.labels import value
+from interlock.journal.labels import loosely, value
 from interlock.journal.prediction import text
 from interlock.state import labels
 from interlock.state.labels import Row
@@ -105,9 +105,10 @@ def show(
 ) -> None:
     """List labels, the newest first: those in force, those that were corrected, those that wait."""
     with opened() as journal:
+        journal.record("label list", "labels")
         rows = labels.newest(
             journal.connection,
-            prediction=prediction,
+            prediction=prediction.lower() if prediction else None,
             deployment=deployment,
             since=micros(since),
             until=micros(until),
@@ -115,7 +116,10 @@ def show(
         )
         named = [row.prediction for row in rows if row.prediction is not None]
         last = {row.id for row in labels.current(journal.connection, named).values()}
-        shown = [{**_row(row, journal), "state": _state(row, last)} for row in rows]
+        answers = {row.id: row for row in labels.answers(journal.connection, named)}
+        shown = [
+            {**_row(row, journal), "state": _state(row, last, answers, journal)} for row in rows
+        ]
     show_rows(shown, as_json=as_json, empty="no label has come yet")
 
 
@@ -133,6 +137,7 @@ def orphans(
     after = settings.read().journal_orphan_after if older is None else older
     before = round((time.time() - after) * 1e6)
     with opened() as journal:
+        journal.record("label orphans", "labels")
         rows = labels.orphans(journal.connection, before, limit)
         shown = [{**_row(row, journal), "named": _named(row)} for row in rows]
     show_rows(shown, as_json=as_json, empty=f"no label has waited for {after:g} s")
@@ -151,6 +156,8 @@ def _take(found: Sequence[Found], *, as_json: bool) -> None:
         return
     waiting = f", {taken.waiting} of them wait for their prediction" if taken.waiting else ""
     out.print(f"{taken.added} added{waiting}; {taken.unchanged} known already")
+    if taken.waiting:
+        out.print("whether those fit is not known yet: `interlock label list` will say so")
 
 
 def _row(row: Row, journal: Opened) -> dict[str, Any]:
@@ -168,10 +175,27 @@ def _label(row: Row, journal: Opened) -> Any:
     return "(sealed)" if said is None else value(said)
 
 
-def _state(row: Row, last: set[str]) -> str:
+def _state(row: Row, last: set[str], answers: dict[str, Row], journal: Opened) -> str:
     if row.resolved is None:
         return "waits for its prediction"
-    return "in force" if row.id in last else "corrected"
+    if row.id not in last:
+        return "corrected"
+    answer = answers.get(row.prediction)
+    misfit = answer is not None and _is_misfit(row, answer, journal)
+    return "fits no such answer" if misfit else "in force"
+
+
+def _is_misfit(row: Row, answer: Row, journal: Opened) -> bool:
+    """Whether a label cannot be right about its answer, as far as both can be opened."""
+    said = journal.opener.open(row.seal, row.id, row.value)
+    stored = journal.opener.open(answer.seal, answer.id, answer.payload)
+    if said is None or stored is None:
+        return False
+    try:
+        loosely(value(said), outcomes.output(payload.read(stored).answer))
+    except RequestError:
+        return True
+    return False
 
 
 def _named(row: Row) -> str:

@@ -7,15 +7,18 @@ somebody who cuts off the newest lines is found out, too.
 
 from __future__ import annotations
 
+import platform
+from contextlib import closing, suppress
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from interlock.errors import InterlockError
+from interlock.errors import InterlockError, KeyStoreError
+from interlock.journal import keys
 from interlock.journal.hashing import Hasher
 from interlock.journal.heads import Heads
-from interlock.registry import moment
+from interlock.registry import address, moment
 from interlock.registry.actor import actor
 from interlock.registry.chain import Link
 from interlock.registry.connection import Connection
@@ -112,8 +115,27 @@ class Audit:
             )
             if written is not None:
                 head = (written.sequence, written.hash)
-                self._heads.advance({self._acts.place(CHAIN): head})
+                self._heads.advance({self._acts.place(CHAIN): head}, begin=False)
+                # What is on record stays so: without the count only a cut is seen less well.
+                with suppress(KeyStoreError):
+                    self._count(written.sequence)
                 return written
+
+    def _count(self, lines: int) -> None:
+        """Have the key store know how long the log is, where there is one."""
+        if keys.there(self._settings):
+            with closing(keys.opened(self._settings)) as store:
+                store.reach(self._counter, lines)
+
+    def _counted(self) -> int:
+        if not keys.there(self._settings):
+            return 0
+        with closing(keys.opened(self._settings)) as store:
+            return store.reached(self._counter)
+
+    @property
+    def _counter(self) -> str:
+        return f"audit {address.key(self._database.url)}"
 
     def lines(self) -> list[Line]:
         """Acts and moves of aliases, oldest first. Chains are not checked."""
@@ -123,8 +145,12 @@ class Audit:
                 found += [_move(entry) for entry in log.entries(name) if entry.settled_state]
         return sorted(found, key=lambda line: line.moment)
 
-    def verify(self) -> list[Finding]:
+    def verify(self, *, first: bool = False) -> list[Finding]:
         """Check every line of every chain; what is sound is the measure for the next time.
+
+        `first` takes a log that this machine has never seen as it is, and says so in it. Without,
+        a log with lines whose length nobody here knows is a problem: the file was removed.
+
 
         Raises
         ------
@@ -132,6 +158,9 @@ class Audit:
             When the file with the lengths was changed, or was sealed with another hash key.
         """
         known = self._heads.read()
+        if first and self._acts.place(CHAIN) not in known:
+            self.record("audit first seen", f"audit log on {platform.node()}")
+        counted = self._counted()
         logs = (self._acts, *self._registry.logs())
         findings, heads = [], {}
         for log in logs:
@@ -139,11 +168,29 @@ class Audit:
             emptied = {key: key.removeprefix(log.place("")) for key in known if _is_of(key, log)}
             for key, name in (emptied | places).items():
                 finding, head = _check(log, name, known.get(key))
+                if log is self._acts and not finding.problem:
+                    problem = _unseen(finding, counted, first=first)
+                    finding = msgspec.structs.replace(finding, problem=problem)
                 findings.append(finding)
                 if not finding.problem:
                     heads[key] = head
         self._heads.advance(heads)
         return findings
+
+
+def _unseen(finding: Finding, counted: int, *, first: bool) -> str:
+    """What is wrong with the audit log that its own lines do not show."""
+    if finding.lines < counted:
+        return (
+            f"it had {counted} lines by the key store and has {finding.lines}:"
+            f" line {finding.lines + 1} is missing, and audit.head is older than that"
+        )
+    if finding.lines and not finding.compared and not first:
+        return (
+            f"audit.head says nothing of its {finding.lines} lines: it was removed, or this machine"
+            " has never seen them. If so, check by --first"
+        )
+    return ""
 
 
 def record(settings: Settings, act: str, about: str, reason: str = "", **details: Any) -> None:

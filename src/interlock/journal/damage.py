@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -17,7 +18,8 @@ _log = structlog.get_logger()
 class Damages:
     """A file for every place that was met, named after segment and bytes: met twice, kept once.
 
-    What is torn off at a segment's end is none: its writer died before anybody was answered.
+    What is torn off at a segment's end is none: its writer died before anybody was answered. It is
+    only counted, by an empty file.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -26,12 +28,18 @@ class Damages:
     def keep(self, segment: Segment, damages: Iterable[Damage]) -> None:
         """Set the bytes of these places of `segment` aside; SpoolError when they cannot be."""
         for damage in damages:
-            if not damage.torn:
+            if damage.torn:
+                self._note(segment, damage)
+            else:
                 self._keep(segment, damage)
 
     def count(self) -> int:
         """How many places have been met, by any sink and any process before this one."""
-        return sum(1 for path in self._files())
+        return len(list(self.folder.glob("*.bytes")))
+
+    def torn(self) -> int:
+        """How many records were found cut off."""
+        return len(list(self.folder.glob("*.torn")))
 
     def prune(self, before: float) -> int:
         """Delete what was set aside before a moment (seconds since 1970); returns how many."""
@@ -41,7 +49,16 @@ class Damages:
         return len(old)
 
     def _files(self) -> list[Path]:
-        return list(self.folder.glob("*.bytes"))
+        return [*self.folder.glob("*.bytes"), *self.folder.glob("*.torn")]
+
+    def _note(self, segment: Segment, damage: Damage) -> None:
+        path = self.folder / f"{segment.path.stem}-{damage.start}-{damage.end}.torn"
+        if path.exists():
+            return
+        with suppress(OSError):  # nothing is lost by it: a full disk must not stop shipping
+            self.folder.mkdir(exist_ok=True)
+            path.touch()
+        _log.warning("a record was cut off by a crash", segment=segment.path.name, at=damage.start)
 
     def _keep(self, segment: Segment, damage: Damage) -> None:
         path = self.folder / f"{segment.path.stem}-{damage.start}-{damage.end}.bytes"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from interlock.journal.keys.store import Store, opened, there
-from interlock.journal.record import Answer, Record
+from interlock.journal.record import Answer, Label, Record
 from interlock.journal.seal import interim
 from interlock.settings import Settings
 
@@ -54,7 +54,13 @@ def _without(record: Record, until: dict[bytes, int]) -> Record | None:
         kept = msgspec.structs.replace(record, rows=rows) if changed else record
         return kept if rows else None
     if isinstance(record, list):
-        # A label is known by its own name: it does not say whom it is about.
-        labels = [one for one in record if one.received > until.get(interim(one.id), 0)]
+        labels = [one for one in record if one.received > _of_label(one, until)]
         return labels or None
-    return record if record.moment > until.get(record.subject or b"", 0) else None
+    named = (record.subject or b"", record.key or b"")
+    return record if record.moment > max(until.get(one, 0) for one in named) else None
+
+
+def _of_label(label: Label, until: dict[bytes, int]) -> int:
+    """Until when the label was erased: by its own name, its prediction's, or its routing key."""
+    about = interim(label.prediction or "")
+    return max(until.get(one, 0) for one in (interim(label.id), about, label.key or b""))

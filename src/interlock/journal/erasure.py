@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from interlock.errors import InterlockError, JournalError
-from interlock.journal import audit, keys, segments
+from interlock.errors import DatabaseError, InterlockError, JournalError
+from interlock.journal import audit, intent, keys, ties
 from interlock.journal.damage import Damages
 from interlock.journal.hashing import Hasher
-from interlock.journal.reading import Reader
-from interlock.journal.record import Answer, Failure, Label, Record
+from interlock.journal.intent import Intent
 from interlock.journal.seal import LIFE, interim
 from interlock.journal.shipper import Shipper, is_busy
+from interlock.journal.traces import Answered, Traces, answered
 from interlock.settings import Settings
 from interlock.state import database, schema, subjects
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from interlock.journal.segments import Segment
-
-_PIECE = 4 * 1024 * 1024  # bytes of a segment in memory at a time
 _LOOK = 0.1
 
 Step: TypeAlias = Callable[[], None]
@@ -50,14 +47,6 @@ class Report(msgspec.Struct, kw_only=True):
     left: list[str] = []
 
 
-class _Found(msgspec.Struct):
-    """What lies in the spool: `clear` are the segments that hold something readable."""
-
-    predictions: set[str] = msgspec.field(default_factory=set)
-    labels: list[tuple[Label, Path]] = msgspec.field(default_factory=list)
-    clear: set[Path] = msgspec.field(default_factory=set)
-
-
 class Erasure:
     """Erases `subject` from everything that `settings` name.
 
@@ -65,27 +54,36 @@ class Erasure:
     """
 
     def __init__(self, settings: Settings, subject: str) -> None:
+        ties.keep_hash_key(settings)
         hasher = Hasher(settings)
         self._settings = settings
+        self._hasher = hasher
         self._subject = hasher.hash(subject, "subject")
         self._key = hasher.hash(subject, "key")
         self._spool = settings.spool()
-        self._found = _Found()
+        self._traces = Traces(self._subject, self._key)
         self._report = Report(subject=self._subject.hex())
+        self._intent = Intent(subject=self._report.subject)
 
     def run(self, reason: str = "", *, wait: float = 180.0) -> Report:
         """Erase, and put the act on record.
 
-        `wait` is how many seconds segments of the spool that hold the subject in clear may take to
-        be shipped; what is sealed needs no waiting.
+        `wait` is how many seconds segments of the spool that hold the subject readable may take to
+        be shipped; what is sealed needs no waiting. What an earlier run has left is finished.
 
         Raises
         ------
         KeyStoreError
-            When the keys cannot be erased: then nothing was.
+            When the keys cannot be erased, or another hash key is in force than the one that the
+            subject was recorded by: then nothing was.
         """
+        self._intent = intent.begun(self._settings.home, self._report.subject, reason)
         store = keys.opened(self._settings)
         try:
+            store.tie(self._hasher)
+            self._tie_database()
+            self._try(self._look)
+            self._intent.keep(self._settings.home)
             self._erase_keys(store)
         finally:
             store.close()
@@ -95,8 +93,25 @@ class Erasure:
         self._try(self._delete_damaged)
         if "_engine" in self.__dict__:
             self._engine.dispose()
-        self._try(lambda: self._put_on_record(reason))
+        self._finish()
         return self._report
+
+    def _tie_database(self) -> None:
+        try:
+            ties.tie(self._engine, self._hasher)
+        except DatabaseError as error:
+            self._report.left.append(str(error))
+
+    def _finish(self) -> None:
+        """Put it on record; what is not, or not done, the next run finds written down."""
+        try:
+            said = msgspec.to_builtins(self._report)
+            about = f"subject {said.pop('subject')}"
+            audit.record(self._settings, "erase", about, self._intent.reason, **said)
+        except InterlockError as error:
+            self._report.left.append(f"the erasure is not in the audit log: {error}")
+        if not self._report.left:
+            self._intent.drop(self._settings.home)
 
     @cached_property
     def _engine(self) -> sa.Engine:
@@ -110,57 +125,77 @@ class Erasure:
         except InterlockError as error:
             self._report.left.append(str(error))
 
-    def _put_on_record(self, reason: str) -> None:
-        said = msgspec.to_builtins(self._report)
-        audit.record(self._settings, "erase", f"subject {said.pop('subject')}", reason, **said)
+    def _look(self) -> None:
+        """Find out what the spool has to tell, before the shipper leaves it out."""
+        self._traces.look(self._spool)
+        self._report.clear = self._traces.clear
+        self._intent.predictions |= self._traces.predictions
+        self._intent.keys |= self._traces.keys
+        self._try(self._look_for_labels)
+
+    def _look_for_labels(self) -> None:
+        """Labels of the subject's predictions; by key, where the last answer before was its own."""
+        theirs, ours = subjects.keys(self._engine, self._subject), self._intent
+        ours.keys |= theirs - {self._key}
+        spooled = answered(self._spool, ours.keys, self._subject)
+        for row in subjects.by_keys(self._engine, ours.keys):
+            if self._is_ours(row.key, row.at, row.deployment, spooled):
+                ours.labels.add(row.id)
+        for label, _ in self._traces.labels:
+            if label.at is None or label.key is None or label.key not in ours.keys:
+                continue
+            if self._is_ours(label.key, label.at, label.deployment, spooled):
+                ours.labels.add(label.id)
+
+    def _is_ours(
+        self, key: bytes, at: int, deployment: str | None, spooled: dict[bytes, list[Answered]]
+    ) -> bool:
+        """Whether a label by key is about the subject: the last answer at or before it is meant."""
+        found = [
+            one
+            for one in spooled.get(key, [])
+            if one.moment <= at and deployment in (None, one.deployment)
+        ]
+        kept = subjects.nearest(self._engine, key, at, deployment)
+        if kept is not None:
+            found.append(Answered(kept.moment, kept.id, "", kept.subject == self._subject))
+        return bool(found) and max(found, key=lambda one: (one.moment, one.id)).ours
 
     def _erase_keys(self, store: keys.Store) -> None:
-        """The subject's key first, then those of labels that were not known to be about it."""
+        """The subject's key first, then those of labels that were not known to be about it.
+
+        Ids of its predictions are kept as erased, so that labels that follow them go as well; its
+        hash as a routing key, for failures that name it so.
+        """
         until = time.time_ns() // 1000 + int(LIFE * 1_000_000)
-        self._report.keys = store.erase([self._subject], [], until)
-        self._try(self._look_into_spool)
-        waiting: list[str] = []
+        gone = [one.encode() for one in sorted(self._intent.predictions)]
+        self._report.keys = store.erase([self._subject, self._key, *gone], [], until)
+        waiting: list[str] = list(self._intent.labels)
         there: list[str] = []
         self._try(lambda: waiting.extend(self._waiting_labels()))
-        self._try(lambda: there.extend(subjects.labels(self._engine, self._subject, self._key)))
+        self._try(lambda: there.extend(self._labels()))
         self._report.keys += store.erase(
             [interim(label) for label in waiting], [interim(label) for label in there], until
         )
         store.shred()
 
+    def _labels(self) -> list[str]:
+        return subjects.labels(self._engine, self._subject, self._key, self._intent.predictions)
+
     def _waiting_labels(self) -> list[str]:
         """Ids of the labels in the spool that are about the subject."""
-        labels = self._found.labels
+        labels = self._traces.labels
+        ours = set(self._intent.predictions)
         named = [label.prediction for label, _ in labels if label.prediction]
-        ours = self._found.predictions | subjects.predictions(self._engine, self._subject, named)
+        self._try(lambda: ours.update(subjects.predictions(self._engine, self._subject, named)))
         found = []
         for label, path in labels:
-            if label.prediction in ours or label.key == self._key:
+            mine = label.id in self._intent.labels or label.key == self._key
+            if mine or label.prediction in ours:
                 found.append(label.id)
-                self._note(path, label.seal, label.value)
+                self._traces.note(path, label.seal, label.value)
+        self._report.clear |= self._traces.clear
         return found
-
-    def _look_into_spool(self) -> None:
-        for segment in segments.listed(self._spool):
-            for record in _records(segment):
-                self._look_at(record, segment.path)
-
-    def _look_at(self, record: Record, path: Path) -> None:
-        if isinstance(record, Answer):
-            for row in record.rows:
-                if row.subject == self._subject:
-                    self._found.predictions.add(row.id)
-                    self._note(path, row.seal, row.payload)
-        elif isinstance(record, Failure):
-            if self._subject == record.subject or record.key == self._key:
-                self._note(path, record.seal, record.body)
-        else:
-            self._found.labels += [(label, path) for label in record]
-
-    def _note(self, path: Path, seal: bytes | None, payload: bytes | None) -> None:
-        if payload is not None and seal is None:
-            self._found.clear.add(path)
-            self._report.clear = True
 
     def _pass_spool(self, wait: float) -> None:
         """Have shipped, and so deleted, what of the spool is readable."""
@@ -170,16 +205,22 @@ class Erasure:
             time.sleep(_LOOK)
         if self._waiting():
             raise JournalError(
-                f"the spool {self._spool} still holds it in clear, in {len(self._waiting())}"
+                f"the spool {self._spool} still holds it readable, in {len(self._waiting())}"
                 " segments: a sink takes nothing, or has not come so far. It will be left out when"
                 " they are shipped. Then run the command again."
             )
 
     def _waiting(self) -> list[Path]:
-        return [path for path in self._found.clear if path.exists()]
+        return [path for path in self._traces.readable if path.exists()]
 
     def _delete_rows(self) -> None:
-        gone = subjects.delete(self._engine, self._subject, self._key)
+        gone = subjects.delete(
+            self._engine,
+            self._subject,
+            self._key,
+            predictions=self._intent.predictions,
+            labels=self._intent.labels,
+        )
         self._report.predictions, self._report.labels = gone.predictions, gone.labels
         self._report.failures = gone.failures
         self._report.clear |= gone.clear > 0
@@ -201,16 +242,6 @@ class Erasure:
         if not self._report.clear:
             return
         self._report.damaged = Damages(self._spool).prune(time.time() + 1)
-
-
-def _records(segment: Segment) -> Iterator[Record]:
-    offset = 0
-    try:
-        while (piece := Reader(segment.path).read(offset, _PIECE)).end > offset:
-            yield from piece.records
-            offset = piece.end
-    except FileNotFoundError:
-        return  # shipped and deleted in between
 
 
 def _ship(settings: Settings) -> None:

@@ -14,10 +14,11 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from interlock import private
 from interlock.errors import KeyStoreError
 from interlock.settings import Settings
 
-Purpose: TypeAlias = Literal["key", "subject", "field", "head"]
+Purpose: TypeAlias = Literal["key", "subject", "field", "head", "check"]
 """What is hashed. The same text hashed for two purposes gives two hashes that tell nothing."""
 
 SIZE = 32
@@ -40,7 +41,7 @@ class Hasher:
             key = _from_file(settings.home / "keys" / "hash.key")
         self._blank = {
             purpose: blake2b(digest_size=16, key=key, person=purpose.encode())
-            for purpose in ("key", "subject", "field", "head")
+            for purpose in ("key", "subject", "field", "head", "check")
         }
 
     def hash(self, text: str, purpose: Purpose) -> bytes:
@@ -52,6 +53,19 @@ class Hasher:
         state = self._blank[purpose].copy()
         state.update(data)
         return state.digest()
+
+    @property
+    def check(self) -> int:
+        """A number of 63 bits that tells this key from others, and tells nothing of it."""
+        return int.from_bytes(self.digest(b"interlock", "check")[:8], "big") >> 1
+
+
+def other_key(where: str) -> KeyStoreError:
+    """What to say when `where` belongs to another hash key than the one in force."""
+    return KeyStoreError(
+        f"{where} belongs to another hash key: nobody on record can be found by this one. Set"
+        " INTERLOCK_HASH_KEY, or put keys/hash.key under INTERLOCK_HOME, as it was."
+    )
 
 
 def decoded(text: str, where: str) -> bytes:
@@ -81,7 +95,7 @@ def write(path: Path, key: bytes) -> bool:
     """
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private.folder(path.parent)
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(encoded(key) + "\n")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from interlock import private
 from interlock.errors import KeyStoreError
 from interlock.journal.hashing import Hasher
 
@@ -52,13 +53,20 @@ class Heads:
             )
         return found.heads
 
-    def advance(self, heads: Mapping[str, Head]) -> None:
-        """Keep `heads`; one that is known to go further stays."""
+    def advance(self, heads: Mapping[str, Head], *, begin: bool = True) -> None:
+        """Keep `heads`; one that is known to go further stays.
+
+        Without `begin` none is kept of a chain that has lines, and of which no head is known: its
+        head was taken away, or this machine has never seen it. Both are for `verify` to tell.
+        """
         with self._locked():
             known = self.read()
             for name, head in heads.items():
+                if not begin and name not in known and head[0] > 1:
+                    continue
                 known[name] = max(known.get(name, (0, "")), head, key=lambda one: one[0])
             draft = self._path.with_suffix(".draft")
+            private.file(draft)
             draft.write_bytes(msgspec.json.encode(_Sealed(known, self._seal(known))))
             draft.replace(self._path)
 
@@ -68,7 +76,7 @@ class Heads:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            private.folder(self._path.parent)
             with self._path.with_suffix(".lock").open("w") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 yield

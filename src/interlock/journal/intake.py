@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from uuid_utils import uuid7
 
 from interlock.errors import ConfigurationError, RequestError
-from interlock.journal import labels, outcomes, payload, seal
+from interlock.journal import labels, outcomes, payload, seal, ties
 from interlock.journal.hashing import Hasher
 from interlock.journal.labels import Given, Truth
 from interlock.settings import Settings
@@ -130,6 +130,7 @@ class Intake:
     def __init__(self, engine: sa.Engine, settings: Settings) -> None:
         self._engine = engine
         self._hasher = Hasher(settings)
+        ties.tie(engine, self._hasher)
         self._sealer = seal.of(settings)
         self._opener = seal.opener(settings)
         self.taken = Taken()
@@ -155,9 +156,9 @@ class Intake:
             about = [self._prediction(connection, one.given) for one in found]
             named = [name for name in about if name is not None]
             answers = {row.id: row for row in kept.answers(connection, named)}
-            known = {
-                name: self._value(row) for name, row in kept.current(connection, named).items()
-            }
+            holding = kept.current(connection, named)
+        known = {name: self._value(row) for name, row in holding.items()}
+        before = {name: row.received for name, row in holding.items()}
         rows = []
         for one, name in zip(found, about, strict=True):
             answer = None if name is None else answers.get(name)
@@ -168,7 +169,11 @@ class Intake:
             if name is not None:
                 known[name] = truth
             self.taken.waiting += answer is None
-            rows.append(self._row(one.given, truth, name, answer))
+            # What holds now may be from a clock that is ahead; this is its correction all the same.
+            now = max(time.time_ns() // 1000, before.get(name or "", 0) + 1)
+            if name is not None:
+                before[name] = now
+            rows.append(self._row(one.given, truth, name, answer, now))
         with self._engine.begin() as connection:
             kept.insert(connection, rows)
         self.taken.added += len(rows)
@@ -196,9 +201,9 @@ class Intake:
             raise ConfigurationError(f"{one.where}: {said}") from None
 
     def _row(
-        self, given: Given, truth: Truth, name: str | None, answer: Row | None
+        self, given: Given, truth: Truth, name: str | None, answer: Row | None, now: int
     ) -> dict[str, Any]:
-        label, now = str(uuid7()), time.time_ns() // 1000
+        label = str(uuid7())
         whom = seal.interim(label) if answer is None else answer.subject
         value, key_id = self._sealer.seal(whom, label, labels.packed(truth))
         return {

@@ -10,8 +10,10 @@ import msgspec
 import sqlalchemy as sa
 import structlog
 
-from interlock.errors import InterlockError
-from interlock.journal import retention
+from interlock.errors import DatabaseError, InterlockError
+from interlock.journal import retention, ties
+from interlock.journal.foothold import Foothold
+from interlock.journal.hashing import Hasher
 from interlock.journal.resolution import Resolver
 from interlock.settings import Settings
 from interlock.state import database, labels, schema
@@ -42,6 +44,7 @@ class Keeper(threading.Thread):
         self._settings = settings
         self._asked_to_stop = stop
         self._engine: sa.Engine | None = None
+        self._foothold: Foothold | None = None
         self._fits = False
         self._resolver: Resolver | None = None
         self.orphans = 0
@@ -83,10 +86,18 @@ class Keeper(threading.Thread):
 
     def _ready(self) -> sa.Engine:
         """The engine, once its tables are those of this release."""
-        if self._engine is None:
+        if self._engine is None or self._foothold is None:
             self._engine = database.connect(self._settings)
+            self._foothold = Foothold(self._engine)
+        try:
+            self._foothold.check()
+        except DatabaseError:
+            self._fits = False
+            raise
         if not self._fits:
             schema.ensure(self._engine)
+            self._foothold.take()
+            ties.tie(self._engine, Hasher(self._settings))
             self._fits = True
         return self._engine
 

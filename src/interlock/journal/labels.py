@@ -149,13 +149,21 @@ def loosely(label: Truth, output: Output) -> Truth:
 
 
 def check_time(given: Given, now: datetime, path: str = "$") -> None:
-    """Refuse a `time` that is still to come: predictions until then are still to come as well."""
-    if given.time is not None and given.time > now + _AHEAD:
+    """Refuse moments that cannot be: before 1970, or still to come.
+
+    Predictions until a `time` to come are still to come as well, and nobody has seen it by then.
+    """
+    for name, moment in (("time", given.time), ("observed", given.observed)):
+        if moment is None or _EPOCH <= moment <= now + _AHEAD:
+            continue
+        early = moment < _EPOCH
         raise OutOfRangeError(
-            "the time of a label cannot lie ahead",
-            path=f"{path}.time",
-            expected=f"at most {now.isoformat(timespec='seconds')}",
-            got=given.time.isoformat(timespec="seconds"),
+            f"the {name} of a label cannot lie " + ("before 1970" if early else "ahead"),
+            path=f"{path}.{name}",
+            expected="1970-01-01T00:00:00Z or later"
+            if early
+            else f"at most {now.isoformat(timespec='seconds')}",
+            got=moment.isoformat(timespec="seconds"),
         )
 
 

@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from interlock import private
 from interlock.errors import BusyError, SpoolError
 from interlock.journal import segments
 
@@ -65,7 +66,7 @@ class Lock:
 def _opened(directory: Path) -> int:
     folder = segments.folder(directory)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private.folder(folder)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise _unwritable(folder, "no permission, or read-only")
         return os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from hashlib import blake2b
 from pathlib import Path
@@ -110,6 +111,12 @@ def _parsed(text: str, where: str) -> list[Local]:
 
 
 def _text(path: Path) -> str:
+    if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises when the name is too long
+        # Whoever set the key itself must not find it in a log.
+        raise KeyStoreError(
+            "INTERLOCK_MASTER_KEY_FILE names no file that is there (what it says is not shown, for"
+            " it may be the key itself, which belongs into INTERLOCK_MASTER_KEY)"
+        )
     try:
         return path.read_text("ascii", "replace")
     except OSError as error:

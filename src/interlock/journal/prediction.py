@@ -79,7 +79,10 @@ def text(micros: int) -> str:
     >>> text(1_500_000)
     '1970-01-01T00:00:01.500000Z'
     """
-    return moment.text(datetime.fromtimestamp(micros / 1e6, UTC))
+    try:
+        return moment.text(datetime.fromtimestamp(micros / 1e6, UTC))
+    except (ValueError, OverflowError, OSError):  # beyond the years that a calendar has
+        return f"{micros} µs"
 
 
 def _read(data: bytes) -> Payload | None:

@@ -109,6 +109,14 @@ def _is_damage(found: list[Frame | Damage]) -> bool:
     return bool(found) and isinstance(found[0], Damage)
 
 
+def _is_begun(data: bytes) -> bool:
+    """Whether a frame that seems cut off is one: a wrong length makes a whole one look so."""
+    return len(data) < HEAD or record.is_begun(data[3], data[HEAD:])
+
+
 def _unpack(data: bytes, offset: int) -> Iterator[Frame | Damage]:
     for item in unpack(data):
-        yield item._replace(start=item.start + offset, end=item.end + offset)
+        found = item._replace(start=item.start + offset, end=item.end + offset)
+        if isinstance(found, Damage) and found.torn:
+            found = found._replace(torn=_is_begun(data[item.start :]))
+        yield found

@@ -112,3 +112,18 @@ def read(kind: int, payload: bytes) -> Record:
     """
     found: Record = _DECODERS[kind](payload)
     return found
+
+
+def is_begun(kind: int, payload: bytes) -> bool:
+    r"""Whether `payload` may be the beginning of a record whose end is missing.
+
+    >>> is_begun(Kind.LABELS, b""), is_begun(Kind.LABELS, b"\x90"), is_begun(99, b"")
+    (True, False, False)
+    """
+    try:
+        read(kind, payload)
+    except KeyError:
+        return False
+    except msgspec.DecodeError as error:
+        return "truncated" in str(error)
+    return False

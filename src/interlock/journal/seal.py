@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from interlock.errors import KeyStoreError
+from interlock.journal.hashing import Hasher
 from interlock.journal.keys import Kept, Store, opened
 from interlock.journal.keys.store import there
 from interlock.journal.master import Ring, ring
@@ -233,6 +234,7 @@ def of(settings: Settings) -> Sealer:
         _refuse_clear(settings)
         return Clear()
     store = opened(settings)
+    store.tie(Hasher(settings))
     _check(store, masters)
     return Sealed(store, masters)
 

@@ -72,6 +72,7 @@ def create(directory: Path, slot: int) -> tuple[int, Segment]:
         When it cannot be made.
     """
     started = max(time.time_ns(), _latest(directory, slot) + 1)  # a clock may have been set back
+    folder(directory).mkdir(exist_ok=True)  # somebody may have deleted it
     path = folder(directory) / f"{started:020d}-{slot}-{os.getpid()}.segment"
     draft = path.with_suffix(".draft")
     file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)

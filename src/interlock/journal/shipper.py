@@ -65,6 +65,7 @@ class Shipper:
         ]
         self._keeper = Keeper(settings, self._stopped)
         self._reported = 0.0
+        self._complaint = ""
 
     def run(self) -> None:
         """Ship until `stop`; then what is left, for as long as a worker may drain."""
@@ -90,8 +91,11 @@ class Shipper:
             self._delete_passed()
             if last or time.monotonic() > self._reported + _REPORT:
                 self._report()
+            self._complaint = ""
         except OSError as error:
-            _log.warning("the spool cannot be looked after", reason=str(error))
+            if self._complaint != str(error):
+                _log.warning("the spool cannot be looked after", reason=str(error))
+            self._complaint = str(error)
 
     def _delete_passed(self) -> None:
         for segment in segments.listed(self._directory):
@@ -107,6 +111,7 @@ class Shipper:
             spool_bytes=segments.size(self._directory),
             segments=len(segments.listed(self._directory)),
             damaged=self._damages.count(),
+            torn=self._damages.torn(),
             orphans=self._keeper.orphans,
         )
         status.write(self._directory, seen)
@@ -114,29 +119,36 @@ class Shipper:
 
 def sinks(settings: Settings) -> list[Sink]:
     """The sinks that the settings name."""
-    named: list[Sink] = [SqlSink(settings.database_url(), identity(settings.spool()))]
+    journal = identity(settings.spool())
+    named: list[Sink] = [SqlSink(settings.database_url(), journal)]
     if settings.journal_parquet is not None:
-        named.append(_parquet(settings.journal_parquet, settings.spool() / "cursors"))
+        named.append(_parquet(settings.journal_parquet, journal))
     return named
 
 
 def identity(directory: Path) -> str:
     """What tells this journal from others that are shipped to the same database."""
     path = directory / "id"
+    with suppress(FileNotFoundError):
+        return path.read_text()  # nothing is written where one is there: the disk may be full
     draft = path.with_suffix(f".{os.getpid()}")
-    draft.write_text(secrets.token_hex(16))
-    with suppress(FileExistsError):
-        os.link(draft, path)  # whole from the start, and never another one's
-    draft.unlink()
+    try:
+        draft.write_text(secrets.token_hex(16))
+        with suppress(FileExistsError):
+            os.link(draft, path)  # whole from the start, and never another one's
+    except OSError as error:
+        raise SpoolError(f"the journal in {directory} cannot be written: {error}") from error
+    finally:
+        draft.unlink(missing_ok=True)
     return path.read_text()
 
 
-def _parquet(directory: Path, home: Path) -> Sink:
+def _parquet(directory: Path, journal: str) -> Sink:
     try:
         from interlock.journal.sinks.parquet import ParquetSink  # noqa: PLC0415 - needs an extra
     except ImportError:
         return _Missing("parquet", "pyarrow is not installed: pip install 'interlock[parquet]'")
-    return ParquetSink(directory, home)
+    return ParquetSink(directory, journal)
 
 
 class _Missing:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from interlock.journal import segments
+
 FILE = "status.json"
 
 STALE = 10.0
@@ -33,8 +35,8 @@ class SinkStatus(msgspec.Struct, kw_only=True):
 class Status(msgspec.Struct, kw_only=True):
     """What the shipper of one journal saw at `moment` (seconds since 1970).
 
-    `damaged` counts the damages met in segments, `orphans` labels without a prediction for so
-    long that they are reported.
+    `damaged` counts the damages met in segments, `torn` the records that a crash cut off, `orphans`
+    labels without a prediction for so long that they are reported.
     """
 
     moment: float
@@ -43,6 +45,7 @@ class Status(msgspec.Struct, kw_only=True):
     spool_bytes: int = 0
     segments: int = 0
     damaged: int = 0
+    torn: int = 0
     orphans: int = 0
 
     @property
@@ -61,8 +64,41 @@ def read(directory: Path) -> Status | None:
         return None
 
 
+def believed(directory: Path) -> Status:
+    """What can be said at this moment, even where no shipper says anything.
+
+    A sink of which nothing was heard lately is down; all that lies in the spool may be waiting for
+    it. With no status at all there is still SQL, which every journal is shipped to.
+    """
+    seen = read(directory)
+    there = segments.listed(directory)
+    known = seen or Status(moment=0.0, pid=0, sinks=[SinkStatus(name="sql")])
+    found = msgspec.structs.replace(
+        known, spool_bytes=segments.size(directory), segments=len(there)
+    )
+    if not found.fresh:
+        oldest = min((one.started / 1e9 for one in there), default=time.time())
+        found.sinks = [_silent(sink, found, oldest) for sink in found.sinks]
+    return found
+
+
 def write(directory: Path, status: Status) -> None:
     """Replace the status; readers see the old one or the new one, never half of one."""
     temporary = directory / f".{FILE}.{os.getpid()}"
-    temporary.write_bytes(msgspec.json.encode(status))
-    temporary.replace(directory / FILE)
+    try:
+        temporary.write_bytes(msgspec.json.encode(status))
+        temporary.replace(directory / FILE)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _silent(sink: SinkStatus, status: Status, oldest: float) -> SinkStatus:
+    why = "the shipper has not been heard of" + (" lately" if status.pid else "")
+    return msgspec.structs.replace(
+        sink,
+        up=False,
+        reason=f"{why}; its last trouble: {sink.reason}" if sink.reason else why,
+        since=sink.since or status.moment or None,
+        lag_bytes=status.spool_bytes,
+        lag_seconds=round(max(0.0, time.time() - oldest), 3),
+    )

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from interlock import private
 from interlock.errors import ConfigurationError
 from interlock.registry import address, environment
 from interlock.registry.actor import actor
@@ -96,7 +97,7 @@ class Connection:
     def _make_home(self) -> None:
         home = self._settings.home
         try:
-            home.mkdir(parents=True, exist_ok=True)
+            private.folder(home)
         except OSError as error:
             raise ConfigurationError(
                 f"INTERLOCK_HOME={home} cannot be made: {error.strerror}"

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from interlock.errors import RegistryError
+from interlock.errors import ConfigurationError, RegistryError
 from interlock.registry import address
 
 _CONNECT: dict[str, dict[str, Any]] = {
@@ -52,6 +52,10 @@ class Database:
         """Turn the database's errors into RegistryError, which names it without the password."""
         try:
             yield
+        except ValueError:
+            raise ConfigurationError(
+                f"the database {address.safe(self.url)} is no URL that can be read"
+            ) from None
         except (SQLAlchemyError, ImportError) as error:
             reason = str(error.orig if isinstance(error, DBAPIError) else error)
             where = address.safe(self.url)

@@ -21,12 +21,25 @@ def check(signature: Signature, name: str) -> None:
     Raises
     ------
     SignatureError
-        When there is no such input, or it is neither text, a category nor a whole number.
+        When there is no such input, or it is neither text, a category nor a whole number; or a
+        whole number that may be missing, for that is a float of 24 bits in the graph, and two
+        subjects could become one.
     """
-    if not isinstance(signature.input(name), Category | Integer | Text):
+    field = _of_kind(signature, name)
+    if isinstance(field, Integer) and field.nullable:
+        raise SignatureError(
+            f"input {name} cannot name the subject: a whole number that may be missing is exact"
+            " only up to 16777216. Make it a text, or never missing"
+        )
+
+
+def _of_kind(signature: Signature, name: str) -> Category | Integer | Text:
+    field = signature.input(name)
+    if not isinstance(field, Category | Integer | Text):
         raise SignatureError(
             f"input {name} cannot name the subject: that takes a text, a category or an integer"
         )
+    return field
 
 
 def reader(signature: Signature, name: str) -> Reader:
@@ -37,7 +50,7 @@ def reader(signature: Signature, name: str) -> Reader:
     >>> reader(signature, "patient")({"patient": np.array([7, np.nan], np.float32)})
     ['7', None]
     """
-    check(signature, name)
+    _of_kind(signature, name)
     if isinstance(signature.input(name), Integer):
         return lambda feed: [
             str(int(value)) if np.isfinite(value) else None for value in feed[name]

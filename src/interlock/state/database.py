@@ -10,7 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from interlock.errors import DatabaseError
+from interlock import private
+from interlock.errors import ConfigurationError, DatabaseError
 from interlock.registry import address
 from interlock.settings import Settings
 
@@ -51,6 +52,11 @@ def engine(url: str, *, patience: float = _PATIENCE) -> sa.Engine:
             raise sa.exc.ArgumentError(f"{named.drivername} is neither SQLite nor PostgreSQL")
         else:
             made = sa.create_engine(named, connect_args=_POSTGRESQL, pool_pre_ping=True)
+    except ValueError:
+        raise ConfigurationError(
+            f"the database {address.safe(url)} is no URL that can be read: the port has to be a"
+            " number, and # / ? @ : in a password are written %23 %2F %3F %40 %3A"
+        ) from None
     except (SQLAlchemyError, ImportError, OSError) as error:
         raise _named(url, error) from None
     sa.event.listen(made, "handle_error", _translate)
@@ -80,7 +86,8 @@ def _with_driver(url: sa.URL) -> sa.URL:
 
 def _make_folder(url: sa.URL) -> None:
     if url.database and not url.database.startswith((":", "file:")):
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        private.folder(Path(url.database).parent)
+        private.file(Path(url.database))  # SQLite gives its other files the same rights
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
 
 from interlock.errors import DatabaseError
+from interlock.state import labels as kept
 from interlock.state.tables import FAILURES, LABELS, PREDICTIONS
 
 _MANY = 500  # ids in one statement
+Value = TypeVar("Value")
 
 
 class Deleted(msgspec.Struct, frozen=True):
@@ -23,11 +27,40 @@ class Deleted(msgspec.Struct, frozen=True):
     clear: int
 
 
-def labels(engine: sa.Engine, subject: bytes, key: bytes) -> list[str]:
-    """Ids of the labels about `subject`: of its predictions, or by its routing `key`."""
-    query = sa.select(LABELS.c.id).where(_labels(subject, key))
+def labels(engine: sa.Engine, subject: bytes, key: bytes, named: Collection[str] = ()) -> list[str]:
+    """Ids of the labels about `subject`: of its predictions, of those `named`, or by its `key`."""
+    found: list[str] = []
     with engine.connect() as connection:
-        return list(connection.execute(query).scalars())
+        for where in (_labels(subject, key), *_among(LABELS.c.prediction, named)):
+            found += connection.execute(sa.select(LABELS.c.id).where(where)).scalars()
+    return found
+
+
+def keys(engine: sa.Engine, subject: bytes) -> set[bytes]:
+    """The routing keys that predictions about `subject` came with."""
+    query = sa.select(PREDICTIONS.c.key).distinct()
+    where = (PREDICTIONS.c.subject == subject, PREDICTIONS.c.key.is_not(None))
+    with engine.connect() as connection:
+        return {bytes(key) for key in connection.execute(query.where(*where)).scalars()}
+
+
+def by_keys(engine: sa.Engine, keys: Collection[bytes]) -> list[sa.Row[Any]]:
+    """Id, key, moment and deployment of the labels that name their prediction by one of `keys`."""
+    query = sa.select(LABELS.c.id, LABELS.c.key, LABELS.c.at, LABELS.c.deployment)
+    found: list[sa.Row[Any]] = []
+    with engine.connect() as connection:
+        for where in _among(LABELS.c.key, keys):
+            found += connection.execute(query.where(where, LABELS.c.at.is_not(None)))
+    return found
+
+
+def nearest(engine: sa.Engine, key: bytes, at: int, deployment: str | None) -> sa.Row[Any] | None:
+    """Moment, id and subject of the prediction that a label by `key` is about, as far as here."""
+    columns: list[Any] = [PREDICTIONS.c.moment, PREDICTIONS.c.id, PREDICTIONS.c.subject]
+    with engine.connect() as connection:
+        id_ = kept.nearest(connection, key, at, deployment)
+        query = sa.select(*columns).where(PREDICTIONS.c.id == id_)
+        return connection.execute(query).first()
 
 
 def predictions(engine: sa.Engine, subject: bytes, among: Sequence[str]) -> set[str]:
@@ -42,23 +75,36 @@ def predictions(engine: sa.Engine, subject: bytes, among: Sequence[str]) -> set[
     return found
 
 
-def delete(engine: sa.Engine, subject: bytes, key: bytes) -> Deleted:
-    """Delete predictions, labels and failures about `subject`, or (the last two) of its `key`."""
-    wanted = {
-        LABELS: _labels(subject, key),
-        PREDICTIONS: PREDICTIONS.c.subject == subject,
-        FAILURES: sa.or_(FAILURES.c.subject == subject, FAILURES.c.key == key),
-    }
-    gone, clear = {}, 0
+def delete(
+    engine: sa.Engine,
+    subject: bytes,
+    key: bytes,
+    *,
+    predictions: Collection[str] = (),
+    labels: Collection[str] = (),
+) -> Deleted:
+    """Delete predictions, labels and failures about `subject`, or (the last two) of its `key`.
+
+    Labels of `predictions`, which may not have come here, and those with an id in `labels` go too.
+    """
+    wanted = [
+        *((LABELS, where) for where in _among(LABELS.c.prediction, predictions)),
+        *((LABELS, where) for where in _among(LABELS.c.id, labels)),
+        (LABELS, _labels(subject, key)),
+        (PREDICTIONS, PREDICTIONS.c.subject == subject),
+        (FAILURES, sa.or_(FAILURES.c.subject == subject, FAILURES.c.key == key)),
+    ]
+    gone: Counter[str] = Counter()
+    clear = 0
     with engine.connect() as connection:
         _overwrite_what_goes(connection)
         with connection.begin():
-            for table, where in wanted.items():
+            for table, where in wanted:
                 payload = FAILURES.c.body if table is FAILURES else table.c.seal
                 readable = payload.is_not(None) if table is FAILURES else sa.true()
                 query = sa.select(sa.func.count()).where(where, table.c.seal.is_(None), readable)
                 clear += connection.execute(query).scalar_one()
-                gone[table.name] = connection.execute(sa.delete(table).where(where)).rowcount
+                gone[table.name] += connection.execute(sa.delete(table).where(where)).rowcount
     return Deleted(gone[PREDICTIONS.name], gone[LABELS.name], gone[FAILURES.name], clear)
 
 
@@ -108,5 +154,10 @@ def _labels(subject: bytes, key: bytes) -> sa.ColumnElement[bool]:
     return sa.or_(LABELS.c.prediction.in_(of_subject), LABELS.c.key == key)
 
 
-def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+def _among(column: sa.Column[Any], values: Collection[Value]) -> Iterator[sa.ColumnElement[bool]]:
+    """That `column` is one of `values`: a condition for every few of them."""
+    return (column.in_(some) for some in _chunks(list(values)))
+
+
+def _chunks(ids: Sequence[Value]) -> Iterator[Sequence[Value]]:
     return (ids[start : start + _MANY] for start in range(0, len(ids), _MANY))

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 import typer
 
 from interlock import settings
-from interlock.journal import seal
+from interlock.errors import ConfigurationError
+from interlock.journal import audit, seal
 from interlock.journal.hashing import Hasher
 from interlock.journal.prediction import Prediction, shown
 from interlock.journal.seal import Opener
@@ -40,6 +41,11 @@ class Opened(NamedTuple):
     def opens(self) -> bool:
         """Whether sealed payloads can be opened, if their keys are still there."""
         return not isinstance(self.opener, seal.Clear)
+
+    def record(self, act: str, about: str) -> None:
+        """Put on record that keys are used to read, where there are any."""
+        if self.opens:
+            audit.record(self.settings, act, about)
 
     def show(self, row: Row) -> Prediction:
         return shown(row, self.opener)
@@ -88,4 +94,7 @@ def micros(written: str | None) -> int | None:
     """A time as it is typed, in microseconds since 1970."""
     if written is None:
         return None
-    return round(datetime.fromisoformat(moment.parse(written)).timestamp() * 1e6)
+    try:
+        return round(datetime.fromisoformat(moment.parse(written)).timestamp() * 1e6)
+    except OverflowError:
+        raise ConfigurationError(f"{written!r} is beyond the years that a calendar has") from None

@@ -48,6 +48,7 @@ def tail(
     With --follow, --json prints one object a line.
     """
     with opened() as journal:
+        journal.record("journal tail", f"predictions of {deployment or 'all deployments'}")
         asked = wanted(journal.settings, deployment=deployment)
         rows = predictions.newest(journal.connection, asked, number)
         if not follow:
@@ -70,6 +71,7 @@ def query(
 ) -> None:
     """Find predictions. --json prints all that is known of them, inputs and answers too."""
     with opened() as journal:
+        journal.record("journal query", f"predictions of {deployment or 'all deployments'}")
         asked = wanted(
             journal.settings,
             deployment=deployment,

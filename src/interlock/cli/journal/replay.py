@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import sqlalchemy as sa
 import typer
 
-from interlock.cli.journal.database import Since, Until, Version, opened, wanted
+from interlock.cli.journal.database import Opened, Since, Until, Version, opened, wanted
 from interlock.cli.model.registry import opened as registry_opened
 from interlock.cli.output import Json, out, progress, show_json, show_rows
+from interlock.errors import ConfigurationError
 from interlock.package import Package, verify
 from interlock.state import predictions
+from interlock.state.predictions import Wanted
+from interlock.state.tables import PREDICTIONS
 
 if TYPE_CHECKING:
     from interlock.journal.replay import Replay
@@ -47,6 +51,7 @@ def replay(
 
     found = _package(package)
     with opened() as journal, progress("replaying") as advance:
+        journal.record("journal replay", f"predictions before {found.name}")
         asked = wanted(
             journal.settings,
             deployment=deployment or found.name,
@@ -60,6 +65,8 @@ def replay(
             rows = iter(predictions.newest(journal.connection, asked, limit))
         seen = (advance() or row for row in rows)
         result = play(found, seen, journal.opener, tolerance=tolerance)
+        if not result.rows:
+            raise ConfigurationError(_nothing(journal, asked))
     if as_json:
         show_json(result)
     else:
@@ -71,6 +78,15 @@ def _package(named: str) -> Package:
         return verify(Path(named))
     with registry_opened("fetching the package") as registry:
         return verify(registry.pull(named))
+
+
+def _nothing(journal: Opened, asked: Wanted) -> str:
+    found = sa.select(PREDICTIONS.c.deployment).distinct().order_by(PREDICTIONS.c.deployment)
+    known = journal.connection.scalars(found).all()
+    if asked.deployment in known:
+        return f"no prediction of {asked.deployment!r} is on record that was asked for"
+    there = f"there are {', '.join(known)}: name one by --deployment" if known else "nothing is"
+    return f"no prediction of a deployment {asked.deployment!r} is on record; {there}"
 
 
 def _show(result: Replay) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from interlock import settings
 from interlock.cli.output import Json, out, show_json, show_rows
-from interlock.journal import segments, status
+from interlock.journal import status
 from interlock.journal.status import SinkStatus, Status
 
 app = typer.Typer()
@@ -24,30 +24,28 @@ def show(as_json: Json = False) -> None:
     """
     current = settings.read()
     directory = current.spool()
-    seen = status.read(directory)
-    waiting = segments.size(directory)
+    seen = status.believed(directory)
     if as_json:
-        show_json(_document(str(directory), seen, waiting))
+        show_json(_document(str(directory), seen))
         return
-    out.print(f"the spool in {directory} holds {waiting:,} bytes", markup=False)
+    out.print(f"the spool in {directory} holds {seen.spool_bytes:,} bytes", markup=False)
     out.print(_shipper(seen), markup=False)
-    if seen is None:
-        return
     show_rows([_line(sink) for sink in seen.sinks], as_json=False, empty="there is no sink")
     if seen.damaged:
         out.print(f"{seen.damaged} damaged places are set aside in {directory / 'damaged'}")
+    if seen.torn:
+        out.print(f"{seen.torn} records were cut off by a crash: nobody was answered for them")
     if seen.orphans:
         out.print(f"{seen.orphans} labels wait for predictions: see `interlock label orphans`")
 
 
-def _document(directory: str, seen: Status | None, waiting: int) -> dict[str, Any]:
-    known = msgspec.to_builtins(seen) if seen else {"sinks": [], "damaged": 0, "orphans": 0}
-    running = seen is not None and seen.fresh
-    return {**known, "directory": directory, "running": running, "spool_bytes": waiting}
+def _document(directory: str, seen: Status) -> dict[str, Any]:
+    known: dict[str, Any] = msgspec.to_builtins(seen)
+    return {**known, "directory": directory, "running": seen.fresh}
 
 
-def _shipper(seen: Status | None) -> str:
-    if seen is None:
+def _shipper(seen: Status) -> str:
+    if not seen.pid:
         return "nothing was ever shipped from it: `interlock serve` starts what does"
     if seen.fresh:
         return f"the shipper is process {seen.pid}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from interlock import private
 from interlock.errors import KeyStoreError
 from interlock.journal.keys.connection import BLOB
 
@@ -88,5 +88,5 @@ class Sqlite:
 
 def _make(path: Path) -> None:
     """The file, readable by its owner only; SQLite gives its other files the same rights."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    private.folder(path.parent)
+    private.file(path)

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 
 from interlock.errors import ConfigurationError, FormatError, KeyStoreError
+from interlock.journal.hashing import Hasher, other_key
 from interlock.journal.keys.connection import Connection
 from interlock.settings import Settings
 
@@ -134,6 +134,39 @@ class Store:
             rows = connection.execute("SELECT subject, moment FROM interlock_erased")
         return {bytes(subject): int(moment) for subject, moment in rows}
 
+    def tie(self, hasher: Hasher) -> None:
+        """Belong to the hash key of `hasher` from the first time on.
+
+        Raises
+        ------
+        KeyStoreError
+            When the store belongs to another one: nobody in it would be found.
+        """
+        insert = "INSERT INTO interlock_key_state VALUES ('hash key', ?) ON CONFLICT DO NOTHING"
+        with self._ready() as connection:
+            with connection.transaction():
+                connection.execute(insert, (hasher.check,))
+            query = "SELECT value FROM interlock_key_state WHERE name = 'hash key'"
+            found = int(connection.execute(query)[0][0])
+        if found != hasher.check:
+            raise other_key("the key store")
+
+    def reach(self, name: str, value: int) -> None:
+        """Keep `value` under `name`, unless a greater one is there."""
+        statement = (
+            "INSERT INTO interlock_key_state VALUES (?, ?) ON CONFLICT (name) DO UPDATE"
+            " SET value = excluded.value WHERE interlock_key_state.value < excluded.value"
+        )
+        with self._ready() as connection, connection.transaction():
+            connection.execute(statement, (name, value))
+
+    def reached(self, name: str) -> int:
+        """The greatest value that was ever kept under `name`; 0 when there is none."""
+        query = "SELECT value FROM interlock_key_state WHERE name = ?"
+        with self._ready() as connection:
+            found = connection.execute(query, (name,))
+        return int(found[0][0]) if found else 0
+
     def holdings(self) -> list[Holding]:
         """How many keys each master key has wrapped."""
         query = (
@@ -195,7 +228,7 @@ def opened(settings: Settings) -> Store:
     if settings.keys is None:
         path = settings.home / "keys" / "keys.db"
         return Store(lambda: _sqlite(path, durable=durable))
-    scheme = urlsplit(settings.keys).scheme.partition("+")[0]
+    scheme = settings.keys.partition(":")[0].partition("+")[0]
     if scheme == "sqlite":
         path = Path(settings.keys.partition(":///")[2])
         return Store(lambda: _sqlite(path, durable=durable))

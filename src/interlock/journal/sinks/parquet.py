@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from interlock import private
 from interlock.errors import JournalError
 from interlock.journal import payload
 from interlock.journal.record import Answer, Record
@@ -59,22 +60,24 @@ Place = tuple[str, str]
 
 
 class ParquetSink:
-    """Files under `directory`; the cursors are one file under `home`."""
+    """Files under `directory`; the cursors of `journal` are one hidden file beside them.
+
+    Not in the spool: that may be on a full disk, which gets room only by what is shipped.
+    """
 
     name = "parquet"
     whole = True
 
-    def __init__(self, directory: Path, home: Path) -> None:
+    def __init__(self, directory: Path, journal: str) -> None:
         self._directory = directory
-        self._cursors = home / f"{self.name}.json"
+        self._cursors = directory / f".cursors-{journal}.json"
         self._kept: dict[str, int] = {}
         self._open: dict[Place, _File] = {}
 
     def cursors(self) -> dict[str, int]:
         self._drop()
         with _translated(self._directory):
-            self._directory.mkdir(parents=True, exist_ok=True)
-            self._cursors.parent.mkdir(parents=True, exist_ok=True)
+            private.folder(self._directory)
             text = self._cursors.read_bytes() if self._cursors.exists() else b"{}"
             self._kept = msgspec.json.decode(text, type=dict[str, int])
         return dict(self._kept)
@@ -120,9 +123,10 @@ class _File:
     """One Parquet file that is being written under another name."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private.folder(path.parent)
         self._path = path
         self._draft = path.with_name(f".{path.name}.draft")
+        private.file(self._draft)
         self._writer = pq.ParquetWriter(self._draft, SCHEMA, compression="zstd")
         self._lines: list[dict[str, Any]] = []
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from interlock import private
 from interlock.errors import JournalError
 from interlock.journal.sinks.parquet import settle
 
@@ -54,6 +55,7 @@ def _replace(path: Path, subject: bytes) -> None:
         return
     draft = path.with_name(f".{path.name}.rewritten")
     try:
+        private.file(draft)
         pq.write_table(kept, draft, compression="zstd")
         settle(draft, path)
     finally:

@@ -7,7 +7,9 @@ from functools import cached_property
 
 import sqlalchemy as sa
 
+from interlock.journal.foothold import Foothold
 from interlock.journal.record import Record
+from interlock.journal.sinks import repeats
 from interlock.journal.sinks.copy import copy
 from interlock.journal.sinks.rows import COLUMNS, Cells, rows
 from interlock.state import database, schema
@@ -29,23 +31,28 @@ class SqlSink:
 
     def cursors(self) -> dict[str, int]:
         schema.ensure(self._engine)
+        self._foothold.take()
         query = sa.select(CURSORS.c.segment, CURSORS.c.position).where(self._mine)
         with self._engine.connect() as connection:
             return {row.segment: row.position for row in connection.execute(query)}
 
     def write(self, segment: str, records: Sequence[Record], end: int) -> None:
         made = rows(records)
+        self._foothold.check()
         with database.translated(self._engine), self._engine.begin() as connection:
             for table, cells in zip((PREDICTIONS, FAILURES, LABELS), made, strict=True):
-                if cells:
-                    _insert(connection, table, cells)
+                new = repeats.without(connection, cells) if cells and table is LABELS else cells
+                if new:
+                    _insert(connection, table, new)
             self._advance(connection, segment, end)
 
     def finish(self, segment: str, end: int) -> None:
+        self._foothold.check()
         with self._engine.begin() as connection:
             self._advance(connection, segment, end)
 
     def forget(self, segments: Collection[str]) -> None:
+        self._foothold.check()
         gone = CURSORS.c.segment.in_(segments)
         with self._engine.begin() as connection:
             connection.execute(sa.delete(CURSORS).where(self._mine, gone))
@@ -64,6 +71,10 @@ class SqlSink:
     @cached_property
     def _engine(self) -> sa.Engine:
         return database.engine(self._url)
+
+    @cached_property
+    def _foothold(self) -> Foothold:
+        return Foothold(self._engine)
 
 
 _ADVANCE = sa.text(
