@@ -9,8 +9,9 @@ from pathlib import Path
 
 def folder(path: Path) -> None:
     """Make `path`, and what is missing above it; what is there keeps its rights. OSError if not."""
-    for missing in [one for one in (*reversed(path.parents), path) if not one.exists()]:
+    for missing in [one for one in reversed(path.parents) if not one.exists()]:
         missing.mkdir(exist_ok=True, mode=0o700)
+    path.mkdir(exist_ok=True, mode=0o700)
 
 
 def file(path: Path) -> None:

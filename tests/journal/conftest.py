@@ -43,4 +43,6 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path, empty_database: Path) -
     with found.engine.begin() as connection:
         for table in (PREDICTIONS, LABELS, CURSORS):
             connection.execute(sa.delete(table))
+        # The next home has a hash key of its own.
+        connection.execute(sa.text("DROP TABLE IF EXISTS interlock_ties"))
     found.close()
