@@ -35,7 +35,7 @@ def test_a_server_runs_from_a_copy_of_the_package_alone(
     monkeypatch.setenv("INTERLOCK_WORKERS", "7")
     with serving(package.path, tmp_path, workers=2) as server:
         pids = server.processes()
-        assert len(pids) == 3
+        assert len(pids) in (3, 4)  # supervisor and workers, and the shipper once it has begun
         assert [path.name for path in server.work.iterdir()] == ["package"]
         for pid in pids:
             root = Path("/proc", str(pid))
@@ -49,7 +49,7 @@ def test_a_server_runs_from_a_copy_of_the_package_alone(
             assert "INTERLOCK_WORKERS=2" in words
             assert (root / "cwd").readlink() == server.work
             assert b"\0-I\0" in (root / "cmdline").read_bytes()
-        assert sorted([server.pid, *server.worker_pids()]) == sorted(pids)
+        assert {server.pid, *server.worker_pids()} <= set(pids)
         assert server.health()["models"][0]["digest"] == package.digest
     assert gone(pids)
 
