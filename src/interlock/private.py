@@ -22,3 +22,18 @@ def file(path: Path) -> None:
     """
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def write(path: Path, content: bytes) -> None:
+    """Put `content` in the place of the file `path`, whole or not at all. OSError if it cannot be.
+
+    Two at once on one path need a lock.
+    """
+    folder(path.parent)
+    draft = path.with_suffix(".draft")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as opened:
+        opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())
+    draft.replace(path)

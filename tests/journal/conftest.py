@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from interlock.settings import Settings
-from interlock.state.tables import CURSORS, LABELS, PREDICTIONS
+from interlock.state.tables import CURSORS, LABELS, PREDICTIONS, TIES
 from tests import databases
 
 from .truths import Kept
@@ -41,8 +41,7 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path, empty_database: Path) -
     found = Kept(Settings(home=home, database=url))
     yield found
     with found.engine.begin() as connection:
-        for table in (PREDICTIONS, LABELS, CURSORS):
-            connection.execute(sa.delete(table))
         # The next home has a hash key of its own.
-        connection.execute(sa.text("DROP TABLE IF EXISTS interlock_ties"))
+        for table in (PREDICTIONS, LABELS, CURSORS, TIES):
+            connection.execute(sa.delete(table))
     found.close()

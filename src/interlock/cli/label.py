@@ -15,7 +15,7 @@ from interlock.cli.output import Json, out, progress, show_json, show_rows
 from interlock.errors import ConfigurationError, RequestError
 from interlock.journal import intake, outcomes, payload
 from interlock.journal.intake import Found, Intake
-from interlock.journal.labels import loosely, value
+from interlock.journal.labels import value
 from interlock.journal.prediction import text
 from interlock.state import labels
 from interlock.state.labels import Row
@@ -192,7 +192,7 @@ def _is_misfit(row: Row, answer: Row, journal: Opened) -> bool:
     if said is None or stored is None:
         return False
     try:
-        loosely(value(said), outcomes.output(payload.read(stored).answer))
+        outcomes.fitted(value(said), payload.read(stored).answer)
     except RequestError:
         return True
     return False

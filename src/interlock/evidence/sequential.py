@@ -101,6 +101,7 @@ class Bets(msgspec.Struct, kw_only=True):
         if worst <= 0:  # a mean at the very bound: nothing can be lost on the other side
             worst = self.high - self.low
         stakes = (_SHARES / worst)[:, None]
+        # A value that was rounded up may lie a little beyond `high`, and cost more than everything.
         gains = np.log1p(np.maximum(sign * stakes * (values - mean), -1 + 1e-12)) @ times
         return float(np.logaddexp.reduce(gains) - math.log(len(_SHARES)))
 

@@ -65,10 +65,7 @@ class Heads:
                 if not begin and name not in known and head[0] > 1:
                     continue
                 known[name] = max(known.get(name, (0, "")), head, key=lambda one: one[0])
-            draft = self._path.with_suffix(".draft")
-            private.file(draft)
-            draft.write_bytes(msgspec.json.encode(_Sealed(known, self._seal(known))))
-            draft.replace(self._path)
+            private.write(self._path, msgspec.json.encode(_Sealed(known, self._seal(known))))
 
     def _seal(self, heads: Mapping[str, Head]) -> str:
         return self._hasher.digest(msgspec.json.encode(heads, order="sorted"), "head").hex()

@@ -195,7 +195,7 @@ class Intake:
         if opened is None:
             return one.given.label
         try:
-            return labels.loosely(one.given.label, outcomes.output(payload.read(opened).answer))
+            return outcomes.fitted(one.given.label, payload.read(opened).answer)
         except RequestError as error:
             said = f"{error.message}; expected {error.expected}, got {error.got}"
             raise ConfigurationError(f"{one.where}: {said}") from None

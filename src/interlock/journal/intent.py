@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -31,15 +30,8 @@ class Intent(msgspec.Struct, kw_only=True):
             When it cannot be written.
         """
         path = _path(home, self.subject)
-        draft = path.with_suffix(".draft")
         try:
-            private.folder(path.parent)
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(msgspec.json.encode(self))
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
+            private.write(path, msgspec.json.encode(self))
         except OSError as error:
             raise JournalError(f"{path} cannot be written: {error.strerror}") from error
 

@@ -160,7 +160,7 @@ class _Reader:
             return "sealed"
         answer = payload.read(stored).answer
         try:
-            truth = labels.loosely(labels.value(value), output(answer))
+            truth = fitted(labels.value(value), answer)
         except RequestError:
             return "misfits"
         return Outcome(
@@ -177,6 +177,11 @@ class _Reader:
             received=row.label_received,
             source=row.label_source,
         )
+
+
+def fitted(label: Truth, answer: dict[str, Any]) -> Truth:
+    """`label` as a recorded `answer` would say it; RequestError when no such answer could."""
+    return labels.loosely(label, output(answer))
 
 
 def output(answer: dict[str, Any]) -> Output:

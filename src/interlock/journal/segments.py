@@ -94,13 +94,18 @@ def is_closed(path: Path) -> bool:
     FileNotFoundError
         When there is no such segment by now.
     """
+    return not is_held(path)
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock on the file `path`; FileNotFoundError when there is none."""
     file = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return False
-    else:
         return True
+    else:
+        return False
     finally:
         os.close(file)
 

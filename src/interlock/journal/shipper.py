@@ -201,14 +201,6 @@ def _lock(directory: Path, patience: float) -> int:
 def is_busy(directory: Path) -> bool:
     """Whether a shipper is at work on this journal."""
     try:
-        file = os.open(directory / "shipper.lock", os.O_RDWR)
+        return segments.is_held(directory / "shipper.lock")
     except FileNotFoundError:
         return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    else:
-        return False
-    finally:
-        os.close(file)

@@ -18,7 +18,7 @@ import structlog
 from interlock.errors import SpoolError
 from interlock.journal import segments
 from interlock.journal.frame import LARGEST
-from interlock.journal.syncing import Syncer
+from interlock.journal.syncing import Syncer, sync
 from interlock.settings import Settings
 
 Heard: TypeAlias = Callable[[SpoolError | None], None]
@@ -142,7 +142,7 @@ class Spool:
         self._size = 0
         self._begun = time.monotonic()
         if self._syncer is not None:
-            _sync_names(segments.folder(self._directory))
+            sync(segments.folder(self._directory))  # the name of the new file, too
             self._syncer.follow(self._file)
         return self._file
 
@@ -184,15 +184,6 @@ class Spool:
     def _look(self, now: float) -> None:
         self._looked = now
         self._room = self._limit - segments.size(self._directory)
-
-
-def _sync_names(folder: Path) -> None:
-    """Have the name of a new file on the disk too."""
-    file = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def _undone(error: OSError) -> SpoolError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeAlias
 
 Done: TypeAlias = Callable[[OSError | None], None]
@@ -86,6 +87,15 @@ class Syncer:
                 self._failed(error)
             for done in waiting:
                 done(error)
+
+
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk before this returns."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def _synced(files: list[int]) -> OSError | None:

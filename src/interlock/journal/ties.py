@@ -8,15 +8,10 @@ from interlock.errors import KeyStoreError
 from interlock.journal import keys, segments
 from interlock.journal.hashing import Hasher, other_key
 from interlock.settings import Settings
+from interlock.state.tables import TIES
 
-_META = sa.MetaData()
-_TIES = sa.Table(
-    "interlock_ties",
-    _META,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("value", sa.BigInteger, nullable=False),
-)
 _NAME = "hash key"
+_FOUND = sa.select(TIES.c.value).where(TIES.c.name == _NAME)
 _INSERT = sa.text(
     "INSERT INTO interlock_ties (name, value) VALUES (:name, :value) ON CONFLICT DO NOTHING"
 )
@@ -33,9 +28,10 @@ def tie(engine: sa.Engine, hasher: Hasher) -> None:
         When it cannot be reached.
     """
     with engine.begin() as connection:
-        _META.create_all(connection)
-        connection.execute(_INSERT, {"name": _NAME, "value": hasher.check})
-        found = connection.scalar(sa.select(_TIES.c.value).where(_TIES.c.name == _NAME))
+        found = connection.scalar(_FOUND)
+        if found is None:
+            connection.execute(_INSERT, {"name": _NAME, "value": hasher.check})
+            found = connection.scalar(_FOUND)  # another process may have been first
     if found != hasher.check:
         raise other_key(f"the database {engine.url.render_as_string(hide_password=True)}")
 

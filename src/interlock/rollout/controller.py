@@ -72,8 +72,9 @@ class Controller:
         Raises DatabaseError when the database cannot be asked at all.
         """
         running = self._rollouts.all_running()
+        busy = {record.deployment for record in running}
         for deployment, held in self._watched():
-            if deployment not in {record.deployment for record in running}:
+            if deployment not in busy:
                 self._watch(deployment, held)
         tried = (self._tried(record) for record in running)
         return [outcome for outcome in tried if outcome is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from interlock.errors import EvidenceError, RequestError
 from interlock.evidence.units import by_key
 from interlock.journal import labels, payload
-from interlock.journal.outcomes import output
+from interlock.journal.outcomes import fitted
 from interlock.journal.seal import Opener
 from interlock.rollout.counts import Side
 from interlock.rollout.losses import Judge
@@ -70,10 +71,11 @@ def read(
     judged = [one for row in rows for one in reader.judge(row)]
     if unit == "key":
         judged = _first(judged)
-    starts = sorted({one.start for one in judged})
+    by_start: dict[int, list[_Judged]] = defaultdict(list)
+    for one in judged:
+        by_start[one.start].append(one)
     intervals = tuple(
-        _gathered(start, [one for one in judged if one.start == start], by_key=unit == "key")
-        for start in starts
+        _gathered(start, by_start[start], by_key=unit == "key") for start in sorted(by_start)
     )
     return Found(intervals, reader.unread, reader.why)
 
@@ -104,7 +106,7 @@ class _Reader:
     def _judged(self, row: Row, whose: Side) -> Iterator[_Judged]:
         value = self._open(row.truth_seal, row.truth_id, row.truth_value)
         answer = self._answer(row.seal, row.id, row.payload)
-        truth = labels.loosely(labels.value(value), output(answer))
+        truth = fitted(labels.value(value), answer)
         caller = None
         if row.other_id is not None:
             caller = self._answer(row.other_seal, row.other_id, row.other_payload)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from interlock.errors import SchemaError
+from interlock.settings import Settings
 from interlock.state import database
 from interlock.state.tables import META
 
@@ -57,6 +60,23 @@ def ensure(engine: sa.Engine) -> None:
         migrate(engine)
     elif found.state != "current":
         raise SchemaError(_refusal(engine, found))
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[sa.Engine]:
+    """The engine of the settings' database, once its tables are those of this release.
+
+    Raises
+    ------
+    DatabaseError
+        When it cannot be reached; a SchemaError when its tables are of another release.
+    """
+    engine = database.connect(settings)
+    try:
+        ensure(engine)
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def migrate(engine: sa.Engine) -> Standing:

@@ -167,3 +167,11 @@ WATCHES = sa.Table(
     sa.Column("document", sa.Text, nullable=False),
 )
 """The watch over the floor of each deployment's champion, as JSON."""
+
+TIES = sa.Table(
+    "interlock_ties",
+    META,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)
+"""What the data here depend on and cannot be read without: the check of the hash key."""

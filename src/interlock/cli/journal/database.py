@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import Annotated, NamedTuple
 
@@ -18,7 +18,7 @@ from interlock.journal.prediction import Prediction, shown
 from interlock.journal.seal import Opener
 from interlock.registry import moment
 from interlock.settings import Settings
-from interlock.state import database, schema
+from interlock.state import schema
 from interlock.state.predictions import Row, Wanted
 
 Deployment = Annotated[str | None, typer.Option(help="Only of this deployment.")]
@@ -37,14 +37,9 @@ class Opened(NamedTuple):
     connection: sa.Connection
     opener: Opener
 
-    @property
-    def opens(self) -> bool:
-        """Whether sealed payloads can be opened, if their keys are still there."""
-        return not isinstance(self.opener, seal.Clear)
-
     def record(self, act: str, about: str) -> None:
         """Put on record that keys are used to read, where there are any."""
-        if self.opens:
+        if not isinstance(self.opener, seal.Clear):
             audit.record(self.settings, act, about)
 
     def show(self, row: Row) -> Prediction:
@@ -55,17 +50,12 @@ class Opened(NamedTuple):
 def opened() -> Iterator[Opened]:
     """The database that the settings name, whose tables must be those of this release."""
     current = settings.read()
-    engine = database.connect(current)
-    try:
-        schema.ensure(engine)
-        opener = seal.opener(current)
-        try:
-            with engine.connect() as connection:
-                yield Opened(current, engine, connection, opener)
-        finally:
-            opener.close()
-    finally:
-        engine.dispose()
+    with (
+        schema.opened(current) as engine,
+        closing(seal.opener(current)) as opener,
+        engine.connect() as connection,
+    ):
+        yield Opened(current, engine, connection, opener)
 
 
 def wanted(

@@ -18,7 +18,6 @@ from interlock.cli.journal.database import (
     wanted,
 )
 from interlock.cli.output import out, progress
-from interlock.journal import audit
 from interlock.state import predictions
 
 app = typer.Typer()
@@ -52,8 +51,7 @@ def export(
             key=key,
             subject=subject,
         )
-        if journal.opens:
-            audit.record(journal.settings, "journal export", f"predictions into {file}")
+        journal.record("journal export", f"predictions into {file}")
         rows = predictions.oldest_first(journal.connection, asked)
         count = write(file, (advance() or journal.show(row) for row in rows))
     out.print(f"{count:,} predictions are in {file}", markup=False)

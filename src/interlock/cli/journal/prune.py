@@ -10,7 +10,7 @@ from interlock import settings
 from interlock.cli.output import Json, progress, show_json, show_rows
 from interlock.errors import ConfigurationError
 from interlock.journal.prediction import text
-from interlock.state import database, schema
+from interlock.state import schema
 
 if TYPE_CHECKING:
     from interlock.journal.retention import Pruned
@@ -41,13 +41,8 @@ def prune(
             "nothing says how long records are kept: give --keep or --keep-size,"
             " or set INTERLOCK_JOURNAL_KEEP or INTERLOCK_JOURNAL_KEEP_SIZE"
         )
-    engine = database.connect(current)
-    try:
-        with progress("deleting"):
-            schema.ensure(engine)
-            pruned = retention.prune(current, engine)
-    finally:
-        engine.dispose()
+    with progress("deleting"), schema.opened(current) as engine:
+        pruned = retention.prune(current, engine)
     if as_json:
         show_json(pruned)
         return

@@ -7,7 +7,6 @@ and on the disk.
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from interlock.errors import JournalError
 from interlock.journal import payload
 from interlock.journal.record import Answer, Record
 from interlock.journal.sinks import rows
+from interlock.journal.syncing import sync
 from interlock.state.tables import PREDICTIONS
 
 SCHEMA = pa.schema(
@@ -183,17 +183,9 @@ def legible(data: bytes) -> dict[str, str]:
 
 def settle(draft: Path, path: Path) -> None:
     """Give `draft` its name once its bytes are on the disk, and have the name there, too."""
-    _sync(draft)
+    sync(draft)
     draft.replace(path)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
+    sync(path.parent)
 
 
 @contextmanager
