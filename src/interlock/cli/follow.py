@@ -18,6 +18,7 @@ from interlock.errors import InterlockError
 from interlock.registry import Registry, Watch, parse
 from interlock.routing.route import Route
 from interlock.serve import table
+from interlock.serve.table import Deployment, Table
 from interlock.settings import Settings
 
 _log = structlog.get_logger()
@@ -78,11 +79,22 @@ class Follower:
         try:
             found = served(self._registry, reference, route, at_hand=at_hand, digest=digest)
         except InterlockError as error:
+            if route is None:
+                self._go_back(current, reference)
             return str(error)
+        self._write(current, found)
+        return None
+
+    def _go_back(self, current: Table, reference: str) -> None:
+        """Leave everything to the champion of a route that is gone, until it is known who is."""
+        for deployed in current.deployments:
+            if deployed.name == self._names[reference] and deployed.route is not None:
+                self._write(current, deployed.versions()[0])
+
+    def _write(self, current: Table, found: Deployment) -> None:
         replaced = current.replace({found.name: found})
         if replaced.deployments != current.deployments:
             table.write(self._run, replaced)
-        return None
 
 
 def main(arguments: list[str]) -> None:
