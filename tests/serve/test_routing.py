@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import math
 import threading
 import time
@@ -13,11 +15,19 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from interlock import settings
 from interlock.journal.hashing import Hasher
 from interlock.registry import Registry
 from interlock.routing.pick import Pick
+from interlock.routing.route import Arm, Route
+from interlock.serve import table
+from interlock.serve.app import HANDED, App
+from interlock.serve.lineup import Lineup
+from interlock.serve.metrics import Recorder
+from interlock.serve.request import Headers
+from interlock.serve.served import Served
 
 from .conftest import Running, serving
 from .recorded import rows
@@ -36,9 +46,9 @@ def routed(
     for package in (beat_package, second_package):
         registry.register(package)
     registry.set_alias("beat", "champion", "1.0.0", "first")
-    table = Table(home, registry)
-    yield table
-    table.engine.dispose()
+    routes = Table(home, registry)
+    yield routes
+    routes.engine.dispose()
 
 
 def shares(server: Running) -> dict[str, float]:
@@ -109,8 +119,8 @@ def test_requests_without_a_key_are_shared_out_by_their_ids(
         assert (row["arm"], row["version"]) == (arm.name, arm.version)
 
 
-def test_what_the_event_loop_hands_on_is_not_drawn_again(routed: Table, home: Path) -> None:
-    """Many rows are too much for one version's turn: the first draw holds all the same."""
+def test_all_rows_of_a_request_are_answered_by_one_version(routed: Table, home: Path) -> None:
+    """That of its first id, also where they are too many for the event loop."""
     route = routed.route(0.5)
     routed.write(route)
     with serving(home, "beat", inline_limit="0.0001") as server:
@@ -123,6 +133,51 @@ def test_what_the_event_loop_hands_on_is_not_drawn_again(routed: Table, home: Pa
             pick(answer[0]["prediction_id"].encode()).version
         }
     assert {answer[0]["version"] for answer in answers} == set(VERSIONS)
+
+
+def test_what_the_event_loop_hands_on_is_not_drawn_again(
+    beat_package: Path, second_package: Path, tmp_path: Path
+) -> None:
+    """Drawn twice, whoever answers in a thread would lose requests to who does not."""
+    recorder = Recorder(tmp_path, 0)
+    current = settings.Settings(home=tmp_path, engine="inline")
+    main, other = (table.describe(path) for path in (beat_package, second_package))
+    arms = (
+        Arm(name="champion", version=main.version, digest=main.digest, share=0.5),
+        Arm(name="canary", version=other.version, digest=other.digest, share=0.5),
+    )
+    route = Route(deployment="beat", revision=1, salt="x", arms=arms)
+    served = tuple(Served(one, current, recorder) for one in (main, other))
+    body = json.dumps(RECORD).encode()
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def ask() -> list[tuple[str | None, str]]:
+        app = App(current, recorder, None)
+        app.swap({"beat": Lineup(replace(main, route=route), served)}, Hasher(current))
+        door = app.hot[b"/predict"]
+        for one in served:
+            one.inline_rows = 0
+        ids = []
+        for _ in range(20):
+            handed = app.ask(door, Headers(), body, lambda reply: pytest.fail(str(reply)))
+            assert handed is not None
+            scope = {"type": "http", "method": "POST", "path": "/predict", "headers": []}
+            await app(scope | {"state": {HANDED: handed}}, receive, send)
+            said = json.loads(sent[-1]["body"])
+            ids.append((handed.id, said["prediction_id"]))
+            assert said["version"] == handed.door.served.version
+        return ids
+
+    pairs = asyncio.run(ask())
+    for one in served:
+        one.close()
+    assert all(drawn == told for drawn, told in pairs)
 
 
 def test_a_version_may_be_asked_for(routed: Table, home: Path) -> None:
