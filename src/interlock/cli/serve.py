@@ -15,8 +15,11 @@ import typer
 
 from interlock import log, settings
 from interlock.cli.output import err, progress
+from interlock.cli.routes import Routes, served
 from interlock.errors import ConfigurationError
 from interlock.registry import Registry, parse
+from interlock.registry.reference import CHAMPION
+from interlock.routing.route import Route
 from interlock.serve import table
 from interlock.serve.table import Deployment, Table
 from interlock.settings import Settings
@@ -69,7 +72,11 @@ def _checked(
     """
     registry = Registry(current)
     looks = [(str(path), partial(table.describe, path)) for path in directories]
-    looks += [(given, partial(_pulled, registry, given)) for given in references]
+    routes = _routes(current, references)
+    looks += [
+        (given, partial(served, registry, given, routes.get(parse(given).name)))
+        for given in references
+    ]
     if looks and not err.is_terminal:
         log.configure(current)
         _log.info("fetching and checking packages", packages=[name for name, _ in looks])
@@ -80,8 +87,13 @@ def _checked(
             advance(1, note=name)
 
 
-def _pulled(registry: Registry, reference: str) -> Deployment:
-    return table.describe(registry.pull(reference), reference)
+def _routes(current: Settings, references: list[str]) -> dict[str, Route]:
+    """The routes in force, if anything is named that may have one."""
+    if not any(parse(given).alias == CHAMPION for given in references):
+        return {}
+    routes = Routes(current)
+    routes.look()
+    return routes.known
 
 
 def _environment(**options: object) -> dict[str, str]:
