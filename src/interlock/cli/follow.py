@@ -12,8 +12,9 @@ from pathlib import Path
 import structlog
 
 from interlock import log, settings
+from interlock.cli.bulletin import Bulletin
 from interlock.errors import InterlockError
-from interlock.registry import Registry, changes
+from interlock.registry import Registry, changes, parse
 from interlock.serve import table
 from interlock.settings import Settings
 
@@ -24,6 +25,7 @@ def follow(run: Path, references: list[str], current: Settings) -> None:
     """Watch `references` for ever; SIGHUP looks at once."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     registry = Registry(current)
+    Bulletin(run, (parse(reference).name for reference in references), current).start()
 
     def pause() -> None:
         signal.sigtimedwait({signal.SIGHUP}, current.watch)

@@ -22,7 +22,7 @@ from interlock.errors import (
     RequestError,
     VersionNotFoundError,
 )
-from interlock.serve import docs, metrics, shipment
+from interlock.serve import docs, metrics, rollouts, shipment
 from interlock.serve.doors import plain_refusal, v2_refusal
 from interlock.serve.openapi import document
 from interlock.serve.served import Served
@@ -55,6 +55,7 @@ class Admin:
             "/health/ready": self.ready,
             "/metrics": self.metrics,
             "/openapi.json": self.openapi,
+            "/api/rollouts/{name}/analysis": self.rollout,
             "/v2": self.server,
             "/v2/health/live": self.live,
             "/v2/health/ready": self.ready,
@@ -124,6 +125,9 @@ class Admin:
         for served in self._models().values():
             info.add_metric([served.name, served.version, served.deployment.digest], 1)
         return [workers, info, *(shipment.metrics(self._journal) if self._journal else ())]
+
+    async def rollout(self, request: Request) -> Response:
+        return _json(rollouts.analysis(self._run, request.path_params["name"]))
 
     async def openapi(self, _request: Request) -> Response:
         return _json(document(list(self._models().values())))
