@@ -20,7 +20,9 @@ from tests.rollout.world import World, Wrong
 
 def test_it_tells_what_the_controller_found(run: Run, world: World, tmp_path: Path) -> None:
     """The verdict, the sentence with the figures, and each finding."""
-    bulletin = Bulletin(tmp_path, ["ecg", "ecg"], Settings(home=world.home, database=world.url))
+    bulletin = Bulletin(
+        tmp_path, ["ecg", "ecg@champion"], Settings(home=world.home, database=world.url)
+    )
     bulletin.refresh()
     with pytest.raises(PathError):
         rollouts.analysis(tmp_path, "ecg")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import structlog
 
 from interlock.errors import InterlockError, SchemaError
+from interlock.registry import parse
 from interlock.rollout import report
 from interlock.serve import rollouts
 from interlock.serve.rollouts import Known
@@ -22,18 +24,21 @@ _EVERY = 1.0  # seconds between two looks
 
 
 class Bulletin:
-    """Keeps the file in the run directory at what the database says of rollouts of `names`."""
+    """Keeps the file in the run directory at what the database says of the models referred to."""
 
-    def __init__(self, run: Path, names: Iterable[str], current: Settings) -> None:
+    def __init__(self, run: Path, references: Sequence[str], current: Settings) -> None:
         self._run = run
-        self._names = sorted(set(names))
+        self._names = sorted({parse(reference).name for reference in references})
         self._engine = database.connect(current)
         self._ready = False
         self._away = ""
 
     def start(self) -> None:
         """Look for ever, in a thread: a database that is away must not keep aliases from moving."""
+        # SIGHUP is for the thread that follows aliases: this one must not take it away.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         threading.Thread(target=self._keep, name="bulletin", daemon=True).start()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def refresh(self) -> None:
         """Look once. What cannot be read is logged once, and the file grows old meanwhile."""

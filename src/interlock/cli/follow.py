@@ -14,7 +14,7 @@ import structlog
 from interlock import log, settings
 from interlock.cli.bulletin import Bulletin
 from interlock.errors import InterlockError
-from interlock.registry import Registry, changes, parse
+from interlock.registry import Registry, changes
 from interlock.serve import table
 from interlock.settings import Settings
 
@@ -25,7 +25,6 @@ def follow(run: Path, references: list[str], current: Settings) -> None:
     """Watch `references` for ever; SIGHUP looks at once."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     registry = Registry(current)
-    Bulletin(run, (parse(reference).name for reference in references), current).start()
 
     def pause() -> None:
         signal.sigtimedwait({signal.SIGHUP}, current.watch)
@@ -56,6 +55,7 @@ def main(arguments: list[str]) -> None:
     """Follow what the command line names, by the settings of the environment."""
     current = settings.read()
     log.configure(current)
+    Bulletin(Path(arguments[0]), arguments[1:], current).start()
     follow(Path(arguments[0]), arguments[1:], current)
 
 
