@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 
 from interlock import log, settings
+from interlock.cli.bulletin import Bulletin
 from interlock.cli.routes import Routes, served
 from interlock.errors import InterlockError
 from interlock.registry import Registry, Watch, parse
@@ -101,6 +102,7 @@ def main(arguments: list[str]) -> None:
     """Follow what the command line names, by the settings of the environment."""
     current = settings.read()
     log.configure(current)
+    Bulletin(Path(arguments[0]), arguments[1:], current).start()
     follow(Path(arguments[0]), arguments[1:], current)
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn, TypeAlias
 
 import structlog
 import typer
@@ -32,31 +32,59 @@ app = typer.Typer(help="Serve models over HTTP.", add_completion=False)
 _QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
+References: TypeAlias = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME[@ALIAS|:VERSION]…", show_default=False)
+]
+Packages: TypeAlias = Annotated[
+    list[Path] | None, typer.Option("--package", help="Serve a package directory.")
+]
+Host: TypeAlias = Annotated[str | None, typer.Option(help="Address to listen on.")]
+Port: TypeAlias = Annotated[int | None, typer.Option(help="Port to listen on; 0 picks one.")]
+Workers: TypeAlias = Annotated[int | None, typer.Option(help="Worker processes.")]
+
+
 @app.command()
 def serve(
-    references: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME[@ALIAS|:VERSION]…", show_default=False)
-    ] = None,
-    directory: Annotated[
-        list[Path] | None, typer.Option("--package", help="Serve a package directory.")
-    ] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks one.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
+    references: References = None,
+    directory: Packages = None,
+    host: Host = None,
+    port: Port = None,
+    workers: Workers = None,
 ) -> None:
     """Serve NAME (its champion), NAME@ALIAS, NAME:VERSION, or a package directory.
 
     A model served by alias is replaced, without a failed request, when the alias moves.
     SIGHUP looks again at once; SIGTERM drains.
     """
+    launch(references, directory, host=host, port=port, workers=workers)
+
+
+def launch(
+    references: list[str] | None,
+    directories: list[Path] | None,
+    *,
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    control: list[str] | None = None,
+) -> NoReturn:
+    """Become a server of all that; with `control`, options of it, a controller runs beside it.
+
+    Raises
+    ------
+    ConfigurationError, RegistryError, PackageError
+        When a setting cannot be used, or something cannot be fetched or is not what it should be.
+    """
     current = settings.read(host=host, port=port, workers=workers)
     for variable in settings.unknown():
         err.print(f"interlock: {variable} is not a setting; see `interlock settings`")
-    wanted = Table(deployments=tuple(_checked(directory or [], references or [], current)))
+    wanted = Table(deployments=tuple(_checked(directories or [], references or [], current)))
     run = _run_directory(current)
     table.write(run, wanted)
     python = [sys.executable, *(["-I"] if sys.flags.isolated else [])]
     command = [*python, "-m", "interlock.serve", str(run)]
+    if control is not None:
+        command += ["--control", *python, "-m", "interlock.cli", "control", *control]
     followed = [given for given in references or [] if not parse(given).fixed]
     if followed:
         command += ["--follow", *python, "-m", "interlock.cli.follow", str(run), *followed]

@@ -21,7 +21,7 @@ from interlock.errors import (
     PathError,
     RequestError,
 )
-from interlock.serve import docs, metrics, shipment
+from interlock.serve import docs, metrics, rollouts, shipment
 from interlock.serve.doors import plain_refusal, v2_refusal
 from interlock.serve.lineup import Lineup, not_served
 from interlock.serve.openapi import document
@@ -55,6 +55,7 @@ class Admin:
             "/health/ready": self.ready,
             "/metrics": self.metrics,
             "/openapi.json": self.openapi,
+            "/api/rollouts/{name}/analysis": self.rollout,
             "/v2": self.server,
             "/v2/health/live": self.live,
             "/v2/health/ready": self.ready,
@@ -121,6 +122,9 @@ class Admin:
             for arm in lineup.route.arms if lineup.route else ():
                 shares.add_metric([name, arm.version, arm.name], arm.share)
         return [workers, info, shares, *(shipment.metrics(self._journal) if self._journal else ())]
+
+    async def rollout(self, request: Request) -> Response:
+        return _json(rollouts.analysis(self._run, request.path_params["name"]))
 
     async def openapi(self, _request: Request) -> Response:
         return _json(document([lineup.main for lineup in self._lineups().values()]))
