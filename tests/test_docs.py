@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from docs import decisions
 from interlock.cli import main
 from interlock.errors import RequestError
 from interlock.serve.metrics import FAMILIES
@@ -106,6 +107,13 @@ def test_the_command_line_reference_is_what_help_says() -> None:
     """Every command and option is on the page; `python docs/cli.py` writes it anew."""
     page = runpy.run_path(str(ROOT / "docs" / "cli.py"))["page"]
     assert (ROOT / "docs" / "cli.md").read_text() == page(), "run python docs/cli.py"
+
+
+def test_the_table_and_the_picture_of_decisions_are_made_from_their_figures() -> None:
+    """Nobody types in a figure; `python docs/decisions.py` draws and prints them anew."""
+    figures = decisions.read()
+    assert decisions.table(figures) in (ROOT / "docs" / "evidence.md").read_text()
+    assert decisions.plot(figures) == decisions.PICTURE.read_text()
 
 
 def test_the_first_page_shows_what_init_prints(

@@ -72,6 +72,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     batch_limit: Positive = 64
     """Most rows that natural batching puts together."""
 
+    shadow_queue: Positive = 64
+    """Requests that may wait in each worker to be answered by a shadow; more are left out."""
+    shadow_deadline: Seconds = 1.0
+    """How long after the answer a shadow may be done with a request; later, it is left out."""
+
     journal: Literal["on", "off"] = "on"
     """Whether every answer is written down before it leaves."""
     journal_home: Path | None = None

@@ -39,7 +39,7 @@ class Bench:
         self.home = home
 
     def ask(self, body: bytes = BODY) -> None:
-        assert self.app.ask(self.door, Headers(), body, self.replies.put_nowait)
+        assert self.app.ask(self.door, Headers(), body, self.replies.put_nowait) is None
 
     def records(self) -> int:
         return sum(

@@ -61,7 +61,7 @@ def turn(home: Path, asked: list[tuple[Counted, Any]], app: App | None = None) -
     async def ask() -> None:
         judge = app or App(SETTINGS, Recorder(home, 0), None)
         for model, body in asked:
-            assert judge.ask(model.door, HEADERS, json.dumps(body).encode(), replies.append)
+            assert judge.ask(model.door, HEADERS, json.dumps(body).encode(), replies.append) is None
         assert replies == []
         await asyncio.sleep(0)
 
@@ -148,7 +148,7 @@ def test_what_cannot_be_read_never_reaches_the_model(moody: Counted, tmp_path: P
     """A refusal needs no turn: it is there before the good ones."""
     app = App(SETTINGS, Recorder(tmp_path, 0), None)
     refused: list[Reply] = []
-    assert app.ask(moody.door, HEADERS, b"[]", refused.append)
+    assert app.ask(moody.door, HEADERS, b"[]", refused.append) is None
     assert [reply.status for reply in refused] == [400]
     assert moody.runs == []
 
@@ -158,7 +158,7 @@ def test_what_may_not_run_inline_is_handed_back(moody: Counted, tmp_path: Path) 
     moody.door.served.inline_rows = 1
     app = App(SETTINGS, Recorder(tmp_path, 0), None)
     body = json.dumps([record(0)] * 2).encode()
-    assert not app.ask(moody.door, HEADERS, body, lambda reply: pytest.fail(str(reply)))
+    assert app.ask(moody.door, HEADERS, body, lambda reply: pytest.fail(str(reply)))
 
 
 def test_a_turn_that_is_asked_while_it_ends_begins_another(moody: Counted, tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
-"""`python -m interlock.cli.follow RUN REFERENCE…`: keeps a server's table at what aliases mean.
+"""`python -m interlock.cli.follow RUN REFERENCE…`: keeps a server's table right.
 
 The supervisor runs this beside its workers, so that neither it nor they carry MLflow.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -12,48 +13,96 @@ from pathlib import Path
 import structlog
 
 from interlock import log, settings
+from interlock.cli.bulletin import Bulletin
+from interlock.cli.routes import Routes, served
 from interlock.errors import InterlockError
-from interlock.registry import Registry, changes
+from interlock.registry import Registry, Watch, parse
+from interlock.routing.route import Route
 from interlock.serve import table
+from interlock.serve.table import Deployment, Table
 from interlock.settings import Settings
 
 _log = structlog.get_logger()
 
 
 def follow(run: Path, references: list[str], current: Settings) -> None:
-    """Watch `references` for ever; SIGHUP looks at once."""
+    """Watch `references` and the routes of their models for ever; SIGHUP looks at once."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    registry = Registry(current)
-
-    def pause() -> None:
+    follower = Follower(run, references, current)
+    # Blocked above, so what this thread says is heard where the other waits.
+    follower.routes.keep_looking(lambda: os.kill(os.getpid(), signal.SIGHUP))
+    while True:
+        follower.look()
         signal.sigtimedwait({signal.SIGHUP}, current.watch)
 
-    for changed in changes(registry, references, pause):
-        complaint = ""
-        while (reason := _replace(run, registry, list(changed))) is not None:
-            if reason != complaint:
-                _log.error("a version cannot be fetched; serving the old one", reason=reason)
-            complaint = reason
-            pause()
 
+class Follower:
+    """Keeps the table of a run directory at what aliases mean and routes say."""
 
-def _replace(run: Path, registry: Registry, references: list[str]) -> str | None:
-    """Put into the table what `references` mean by now; why not, when that fails."""
-    try:
-        found = [table.describe(registry.pull(reference), reference) for reference in references]
-    except InterlockError as error:
-        return str(error)
-    current = table.read(run)
-    replaced = current.replace({deployment.name: deployment for deployment in found})
-    if replaced.deployments != current.deployments:
-        table.write(run, replaced)
-    return None
+    def __init__(self, run: Path, references: list[str], current: Settings) -> None:
+        self._run = run
+        self._registry = Registry(current)
+        self._watch = Watch(self._registry, references)
+        self._names = {reference: parse(reference).name for reference in references}
+        deployed = table.read(run).deployments
+        self._placed = {one.name: one.route for one in deployed}
+        self._late: dict[str, str] = {}
+        self.routes = Routes(current, {one.name: one.route for one in deployed if one.route})
+
+    def look(self) -> None:
+        """Look once, and put into the table what can be had; the rest is tried again.
+
+        Routes come first: one that is gone since the alias was moved must not bring back for a
+        moment what the alias meant before.
+        """
+        routes = self.routes.known
+        moved = self._watch.look()
+        for reference, name in self._names.items():
+            route = routes.get(name)
+            if reference in moved or reference in self._late or route != self._placed[name]:
+                self._place(reference, name, route)
+
+    def _place(self, reference: str, name: str, route: Route | None) -> None:
+        known = self._watch.known.get(reference)
+        reason = self._replace(reference, route, known.digest if known else None)
+        if reason is None:
+            self._placed[name] = route
+            self._late.pop(reference, None)
+            return
+        if reason != self._late.get(reference):
+            _log.error("a version cannot be fetched; serving the old one", reason=reason)
+        self._late[reference] = reason
+
+    def _replace(self, reference: str, route: Route | None, digest: str | None) -> str | None:
+        """Put into the table what `reference` means by now; why not, when that fails."""
+        current = table.read(self._run)
+        at_hand = [version for one in current.deployments for version in one.versions()]
+        try:
+            found = served(self._registry, reference, route, at_hand=at_hand, digest=digest)
+        except InterlockError as error:
+            if route is None:
+                self._go_back(current, reference)
+            return str(error)
+        self._write(current, found)
+        return None
+
+    def _go_back(self, current: Table, reference: str) -> None:
+        """Leave everything to the champion of a route that is gone, until it is known who is."""
+        for deployed in current.deployments:
+            if deployed.name == self._names[reference] and deployed.route is not None:
+                self._write(current, deployed.versions()[0])
+
+    def _write(self, current: Table, found: Deployment) -> None:
+        replaced = current.replace({found.name: found})
+        if replaced.deployments != current.deployments:
+            table.write(self._run, replaced)
 
 
 def main(arguments: list[str]) -> None:
     """Follow what the command line names, by the settings of the environment."""
     current = settings.read()
     log.configure(current)
+    Bulletin(Path(arguments[0]), arguments[1:], current).start()
     follow(Path(arguments[0]), arguments[1:], current)
 
 

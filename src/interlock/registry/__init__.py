@@ -15,7 +15,7 @@ from interlock.registry.reference import Reference, parse
 from interlock.registry.standing import Standing, Status
 from interlock.registry.store import Registry
 from interlock.registry.version import Version
-from interlock.registry.watch import changes
+from interlock.registry.watch import Watch, changes
 
 __all__ = [
     "Cache",
@@ -27,6 +27,7 @@ __all__ = [
     "Standing",
     "Status",
     "Version",
+    "Watch",
     "changes",
     "parse",
 ]

@@ -13,27 +13,40 @@ from interlock.registry.version import Version
 _log = structlog.get_logger("interlock.registry")
 
 
+class Watch:
+    """What references mean, look by look.
+
+    A registry that is away, or an alias that is gone, changes nothing: it is logged once when it
+    begins and once when it ends, and what was last known stays in force. A move that was made
+    behind our back is put into the history when it is seen here.
+    """
+
+    def __init__(self, registry: Registry, references: Sequence[str]) -> None:
+        self._registry = registry
+        self._references = references
+        self.known: dict[str, Version] = {}
+        self._away: set[str] = set()
+
+    def look(self) -> dict[str, Version]:
+        """What changed since the last look, by reference; at first, where every one is."""
+        changed = {}
+        for reference in self._references:
+            version = _resolve(self._registry, reference, self._away)
+            if version is not None and _differs(version, self.known.get(reference)):
+                changed[reference] = version
+        self.known |= changed
+        if changed:
+            _record(self._registry, changed)
+        return changed
+
+
 def changes(
     registry: Registry, references: Sequence[str], pause: Callable[[], object]
 ) -> Iterator[dict[str, Version]]:
-    """Ask for ever, with a `pause` after each look; yield what changed, by reference.
-
-    The first thing yielded is where every reference is at the start. A registry that is away, or
-    an alias that is gone, changes nothing: it is logged once when it begins and once when it
-    ends, and what was last known stays in force. A move that was made behind our back is put
-    into the history when it is seen here.
-    """
-    known: dict[str, Version] = {}
-    away: set[str] = set()
+    """Look for ever, with a `pause` after each look; yield what changed. See `Watch`."""
+    watch = Watch(registry, references)
     while True:
-        changed = {}
-        for reference in references:
-            version = _resolve(registry, reference, away)
-            if version is not None and _differs(version, known.get(reference)):
-                changed[reference] = version
-        known |= changed
-        if changed:
-            _record(registry, changed)
+        if changed := watch.look():
             yield changed
         pause()
 

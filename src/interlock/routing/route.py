@@ -9,7 +9,13 @@ import msgspec
 
 ArmName: TypeAlias = Literal["champion", "canary", "a", "b", "blue", "green"]
 
-STEADY: tuple[ArmName, ...] = ("champion", "a", "blue")
+LIVE = "live"
+"""The arm of every answer of a deployment without a route: the one version that it has."""
+FORCED = "forced"
+"""The arm of what a caller asked a certain version for: nobody drew it, so nobody counts it."""
+SHADOW = "shadow"
+"""The arm of answers that no caller got."""
+STEADY: tuple[str, ...] = (LIVE, "champion", "a", "blue")
 """What the arm of the version is called that is champion."""
 
 
@@ -56,3 +62,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"the shares of {self.deployment} are {total:g} together, not 1")
         if len({arm.name for arm in self.arms}) < len(self.arms):
             raise ValueError(f"two arms of {self.deployment} have one name")
+
+    @property
+    def steady(self) -> Arm:
+        """The arm of the champion: the rest is what a rollout tries."""
+        return next((arm for arm in self.arms if arm.name in STEADY), self.arms[-1])

@@ -1,4 +1,5 @@
-"""`python -m interlock.serve RUN [--follow COMMAND…]`: the supervisor of a prepared run directory.
+"""`python -m interlock.serve RUN [--control COMMAND…] [--follow COMMAND…]`: the supervisor of a
+prepared run directory.
 
 The command line prepares the directory, then replaces itself by this process, so that what
 resolving a registry needed is not carried along.
@@ -18,7 +19,8 @@ from interlock.serve.supervisor import Supervisor
 def main(arguments: list[str]) -> int:
     """Serve a run directory; returns the exit status."""
     run = Path(arguments[0])
-    follower = arguments[2:] if arguments[1:2] == ["--follow"] else None
+    rest, follower = _split(arguments[1:], "--follow")
+    _, controller = _split(rest, "--control")
     current = settings.read()
     log.configure(current)
 
@@ -29,7 +31,16 @@ def main(arguments: list[str]) -> int:
             print(f"{deployment.name} {deployment.version} is served at {url}{path}")
         print(f"documentation at {url}/docs; stop with Ctrl-C", flush=True)
 
-    return Supervisor(run, current, follower=follower, announce=announce).serve()
+    supervisor = Supervisor(
+        run, current, follower=follower, controller=controller, announce=announce
+    )
+    return supervisor.serve()
+
+
+def _split(arguments: list[str], mark: str) -> tuple[list[str], list[str]]:
+    """What stands before `mark`, and what after it."""
+    place = arguments.index(mark) if mark in arguments else len(arguments)
+    return arguments[:place], arguments[place + 1 :]
 
 
 if __name__ == "__main__":

@@ -20,32 +20,32 @@ from interlock.errors import (
     ModelNotFoundError,
     PathError,
     RequestError,
-    VersionNotFoundError,
 )
-from interlock.serve import docs, metrics, shipment
+from interlock.serve import docs, metrics, rollouts, shipment
 from interlock.serve.doors import plain_refusal, v2_refusal
+from interlock.serve.lineup import Lineup, not_served
 from interlock.serve.openapi import document
 from interlock.serve.served import Served
 from interlock.serve.status import Status
 from interlock.signature.tensors import input_metadata, output_metadata
 
-Models = Callable[[], dict[str, Served]]
+Lineups = Callable[[], dict[str, Lineup]]
 
 
 class Admin:
     """Endpoints behind the hot path.
 
-    `models` gives what is served at this moment, `journal` is the directory of the journal, if
+    `lineups` gives what is served at this moment, `journal` is the directory of the journal, if
     there is one.
     """
 
     def __init__(
-        self, run: Path, status: Status, models: Models, journal: Path | None = None
+        self, run: Path, status: Status, lineups: Lineups, journal: Path | None = None
     ) -> None:
         self._run = run
         self._journal = journal
         self._status = status
-        self._models = models
+        self._lineups = lineups
 
     def app(self, more: Sequence[Route] = ()) -> Starlette:
         gets = {
@@ -55,6 +55,7 @@ class Admin:
             "/health/ready": self.ready,
             "/metrics": self.metrics,
             "/openapi.json": self.openapi,
+            "/api/rollouts/{name}/analysis": self.rollout,
             "/v2": self.server,
             "/v2/health/live": self.live,
             "/v2/health/ready": self.ready,
@@ -85,26 +86,15 @@ class Admin:
         return _json({"live": True})
 
     async def ready(self, _request: Request) -> Response:
-        ready = self._status.ready() and bool(self._models())
+        ready = self._status.ready() and bool(self._lineups())
         return _json({"ready": ready}, status=200 if ready else 503)
 
     async def health(self, _request: Request) -> Response:
-        ready = self._status.ready() and bool(self._models())
+        ready = self._status.ready() and bool(self._lineups())
         said = {
             "ready": ready,
             "workers": self._status.describe(),
-            "models": [
-                {
-                    "name": served.name,
-                    "version": served.version,
-                    "digest": served.deployment.digest,
-                    "reference": served.deployment.reference or None,
-                    "engine": "inline" if served.inline_rows else "thread",
-                    "batching": not served.inline_rows and served.measured.batching_pays,
-                    "row_seconds": served.measured.one,
-                }
-                for served in self._models().values()
-            ],
+            "models": [_described(lineup) for lineup in self._lineups().values()],
             "journal": shipment.describe(self._journal) if self._journal else None,
         }
         return _json(said, status=200 if ready else 503)
@@ -121,12 +111,23 @@ class Admin:
         info = GaugeMetricFamily(
             "interlock_model_info", "Versions served.", labels=["model", "version", "digest"]
         )
-        for served in self._models().values():
-            info.add_metric([served.name, served.version, served.deployment.digest], 1)
-        return [workers, info, *(shipment.metrics(self._journal) if self._journal else ())]
+        shares = GaugeMetricFamily(
+            "interlock_route_share",
+            "Share of the requests that a version answers.",
+            labels=["model", "version", "arm"],
+        )
+        for name, lineup in self._lineups().items():
+            for served in lineup.versions:
+                info.add_metric([name, served.version, served.deployment.digest], 1)
+            for arm in lineup.route.arms if lineup.route else ():
+                shares.add_metric([name, arm.version, arm.name], arm.share)
+        return [workers, info, shares, *(shipment.metrics(self._journal) if self._journal else ())]
+
+    async def rollout(self, request: Request) -> Response:
+        return _json(rollouts.analysis(self._run, request.path_params["name"]))
 
     async def openapi(self, _request: Request) -> Response:
-        return _json(document(list(self._models().values())))
+        return _json(document([lineup.main for lineup in self._lineups().values()]))
 
     async def server(self, _request: Request) -> Response:
         return _json(
@@ -142,7 +143,7 @@ class Admin:
         return _json(
             {
                 "name": served.name,
-                "versions": [served.version],
+                "versions": [one.version for one in self._lineups()[served.name].versions],
                 "platform": "onnx_onnxv1",
                 "inputs": input_metadata(served.signature),
                 "outputs": output_metadata(served.signature.output),
@@ -156,7 +157,7 @@ class Admin:
     async def unserved(self, request: Request) -> Response:
         """Inference addresses that the hot path did not know: say which part is wrong."""
         if "model" not in request.path_params:
-            names = ", ".join(f"/predict/{name}" for name in sorted(self._models()))
+            names = ", ".join(f"/predict/{name}" for name in sorted(self._lineups()))
             raise ModelNotFoundError(
                 "several models are served here: name one", expected=names, got="/predict"
             )
@@ -165,19 +166,32 @@ class Admin:
 
     def _find(self, request: Request) -> Served:
         name = request.path_params["model"]
-        models = self._models()
-        if name not in models:
+        lineups = self._lineups()
+        if name not in lineups:
             raise ModelNotFoundError(
-                f"no model is called {name!r} here", expected=", ".join(sorted(models)), got=name
+                f"no model is called {name!r} here", expected=", ".join(sorted(lineups)), got=name
             )
         version = request.path_params.get("version")
-        if version is not None and version != models[name].version:
-            raise VersionNotFoundError(
-                f"{name} is not served in version {version}",
-                expected=models[name].version,
-                got=version,
-            )
-        return models[name]
+        if version is None:
+            return lineups[name].main
+        found = {served.version: served for served in lineups[name].versions}
+        if version not in found:
+            raise not_served(name, found, version)
+        return found[version]
+
+
+def _described(lineup: Lineup) -> dict[str, Any]:
+    served = lineup.main
+    return {
+        "name": served.name,
+        "version": served.version,
+        "digest": served.deployment.digest,
+        "reference": lineup.deployment.reference or None,
+        "engine": "inline" if served.inline_rows else "thread",
+        "batching": not served.inline_rows and served.measured.batching_pays,
+        "row_seconds": served.measured.one,
+        "route": lineup.route,
+    }
 
 
 def _json(value: Any, *, status: int = 200) -> Response:

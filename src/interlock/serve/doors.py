@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
 
 from interlock.engine.session import Feed, Outputs
 from interlock.errors import RequestError
+from interlock.routing.route import LIVE
 from interlock.serve.request import BINARY, JSON, Headers
 from interlock.serve.served import Served
 from interlock.signature import Classes
@@ -17,6 +19,10 @@ from interlock.signature.inference import Call
 from interlock.signature.ranges import Flags
 from interlock.signature.records import Batch
 from interlock.signature.tensors import encode_tensor, output_metadata
+
+if TYPE_CHECKING:
+    from interlock.serve.shadow import Shadowing
+    from interlock.serve.ways import Ways
 
 _encode = msgspec.json.Encoder().encode
 
@@ -52,6 +58,19 @@ class Door(Protocol):
         ...
 
     @property
+    def arm(self) -> str | None:
+        """What the record calls the arm; None where a version has yet to be chosen by `ways`."""
+        ...
+
+    @property
+    def ways(self) -> Ways | None: ...
+
+    @property
+    def shadows(self) -> Sequence[Shadowing]:
+        """Who answers the same requests a second time."""
+        ...
+
+    @property
     def served(self) -> Served: ...
 
     def read(self, headers: Headers, body: bytes) -> Any:
@@ -72,8 +91,11 @@ class Plain:
 
     name = "plain"
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: Served, arm: str | None = LIVE) -> None:
         self.served = served
+        self.arm = arm
+        self.ways: Ways | None = None
+        self.shadows: Sequence[Shadowing] = ()
         self._decode = served.decoder.decode
         self._name = served.name
         self._version = served.version
@@ -110,8 +132,11 @@ class V2:
 
     name = "v2"
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: Served, arm: str | None = LIVE) -> None:
         self.served = served
+        self.arm = arm
+        self.ways: Ways | None = None
+        self.shadows: Sequence[Shadowing] = ()
         self._decode = served.tensors.decode
         self._metadata = {item.name: item for item in output_metadata(served.signature.output)}
         self._classes = isinstance(served.signature.output, Classes)

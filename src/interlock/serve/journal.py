@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import structlog
 from msgspec.structs import replace
@@ -20,6 +20,7 @@ from interlock.journal import record, seal
 from interlock.journal.hashing import Hasher
 from interlock.journal.record import Answer, Failure, Row
 from interlock.journal.spool import Spool
+from interlock.routing.route import LIVE
 from interlock.serve import metrics
 from interlock.serve.metrics import Recorder
 from interlock.serve.request import Headers
@@ -27,8 +28,8 @@ from interlock.serve.turn import Posted
 from interlock.settings import Settings
 from interlock.signature import answers
 
-ARM = "live"
-"""The arm of every answer while each deployment has one version."""
+if TYPE_CHECKING:
+    from interlock.serve.shadow import Second
 
 _TOGETHER = 4 * 1024 * 1024  # bytes of rows in one frame; an answer with more takes several
 _BODY = 64 * 1024  # bytes that are kept of a body that could not be answered
@@ -65,38 +66,49 @@ class Journal:
 
     def answered(
         self, posted: Posted, request: Any, rows: list[answers.Row], ids: list[str], latency: float
-    ) -> None:
-        """Have an answer written by the next `commit`.
+    ) -> int | None:
+        """Have an answer written by the next `commit`; returns its moment on record, if it has one.
 
         Raises
         ------
         UnrecordedError
             When it can never be: too large, or its key cannot be had.
         """
-        served, headers = posted.door.served, posted.headers
+        moment = _arrival(latency)
         try:
             kept = self._rows(posted, request, rows, ids)
-            answer = Answer(
-                _arrival(latency),
-                served.name,
-                served.version,
-                ARM,
-                posted.door.name,
-                latency,
-                kept,
-                self._hash(headers.key, "key") if headers.key else None,
-                headers.caller,
-            )
-            if len(kept) == 1:
-                self._append([record.frame(answer)])
-            else:
-                self._append([record.frame(replace(answer, rows=part)) for part in _parts(kept)])
+            self._append(self._framed(posted, kept, latency, moment))
         except JournalError as error:
             refusal = self._unwritten(1, error)
             if refusal is not None:
                 raise refusal from error
-        else:
-            self._answers += 1
+            return None
+        self._answers += 1
+        return moment
+
+    def shadowed(self, posted: Posted, second: Second, primaries: list[str], moment: int) -> None:
+        """Write what a shadow answered: the same request, so the same moment, key and caller.
+
+        Raises
+        ------
+        JournalError
+            When it cannot be written.
+        """
+        ids = [str(uuid7()) for _ in primaries]
+        rows = self._rows(posted, second.request, second.rows, ids)
+        kept = [replace(row, primary=id_) for row, id_ in zip(rows, primaries, strict=True)]
+        self._append(self._framed(posted, kept, second.latency, moment))
+        self._write()
+
+    def unshadowed(self, posted: Posted, error: RequestError, moment: int) -> None:
+        """Write that a shadow failed on what the caller was answered, if the settings want it."""
+        if self._failures == "off":
+            return
+        try:
+            self._append([record.frame(replace(self._failure(posted, error), moment=moment))])
+            self._write()
+        except JournalError as trouble:
+            self._complain(trouble)
 
     def failed(self, posted: Posted, error: RequestError) -> None:
         """Have a refusal or failure written by the next `commit`, if the settings want it."""
@@ -106,6 +118,23 @@ class Journal:
             self._append([record.frame(self._failure(posted, error))])
         except JournalError as trouble:  # the caller is told of the failure all the same
             self._complain(trouble)
+
+    def _framed(self, posted: Posted, rows: list[Row], latency: float, moment: int) -> list[bytes]:
+        door, headers = posted.door, posted.headers
+        answer = Answer(
+            moment,
+            door.served.name,
+            door.served.version,
+            door.arm or LIVE,
+            door.name,
+            latency,
+            rows,
+            self._hash(headers.key, "key") if headers.key else None,
+            headers.caller,
+        )
+        if len(rows) == 1:
+            return [record.frame(answer)]
+        return [record.frame(replace(answer, rows=part)) for part in _parts(rows)]
 
     def _rows(
         self, posted: Posted, request: Any, rows: list[answers.Row], ids: list[str]
@@ -147,8 +176,8 @@ class Journal:
             caller=headers.caller,
             body=body,
             seal=key_id,
-            version=served.version,
-            arm=ARM,
+            version=served.version if posted.door.arm else None,
+            arm=posted.door.arm,
             subject=about,
         )
 

@@ -65,6 +65,12 @@ WAITING = Family("model_queue_requests", "gauge", "Requests that wait for the en
 SWAPS = Family(
     "interlock_table_loads_total", "counter", "Tables a worker took up or refused.", ("outcome",)
 )
+SHADOWS = Family(
+    "interlock_shadow_requests_total",
+    "counter",
+    "Requests answered, and given a shadow besides, by what became of that.",
+    ("model", "version", "outcome"),
+)
 JOURNAL_FRAMES = Family("interlock_journal_frames_total", "counter", "Records written.", ())
 JOURNAL_BYTES = Family("interlock_journal_bytes_total", "counter", "Bytes of them.", ())
 JOURNAL_REFUSED = Family(
@@ -82,7 +88,7 @@ JOURNAL_UNRECORDED = Family(
 FAMILIES = {
     family.name: family
     for family in (
-        *(PREDICTIONS, LATENCY, CONFIDENCE, ERRORS, WAITING, SWAPS),
+        *(PREDICTIONS, LATENCY, CONFIDENCE, ERRORS, WAITING, SWAPS, SHADOWS),
         *(JOURNAL_FRAMES, JOURNAL_BYTES, JOURNAL_REFUSED, JOURNAL_UNRECORDED),
     )
 }

@@ -92,6 +92,13 @@ _ACCEPTED = {
     "properties": {"accepted": {"type": "integer", "description": "labels put on record"}},
 }
 
+_HEADERS = {
+    "Interlock-Key": "routing key: the same key is answered by the same version",
+    "Interlock-Subject": "whom the request is about, where that is not the key",
+    "Interlock-Caller": "who asks, for the record",
+    "Interlock-Version": "the version that shall answer, whatever the route says",
+}
+
 _REFUSALS = {
     "400": "The request does not fit the signature.",
     "404": "No such model or version.",
@@ -137,6 +144,7 @@ def _model_paths(served: Served, *, alone: bool) -> dict[str, Any]:
     name = served.name
     predict = {"post": _predict(served)}
     infer = _operation(f"Infer with {name} (V2)", name, "V2Request", "V2Answer", "V2Error")
+    infer["parameters"] = _headers()
     paths: dict[str, Any] = {"/predict": predict} if alone else {}
     return paths | {
         f"/predict/{name}": predict,
@@ -150,6 +158,7 @@ def _predict(served: Served) -> dict[str, Any]:
     name = served.name
     record, answer = f"{name}.record", f"{name}.answer"
     operation = _operation(f"Predict with {name}", name, record, answer, "Error")
+    operation["parameters"] = _headers()
     body = operation["requestBody"]["content"]["application/json"]
     body["schema"] = _one_or_many(record)
     body["example"] = served.package.golden().records[0]
@@ -158,6 +167,14 @@ def _predict(served: Served) -> dict[str, Any]:
     about = served.package.manifest.description
     operation["description"] = f"{name} {served.version}. {about}".rstrip()
     return operation
+
+
+def _headers() -> list[dict[str, Any]]:
+    text = {"type": "string", "maxLength": 256}
+    return [
+        {"name": name, "in": "header", "description": about, "schema": text}
+        for name, about in _HEADERS.items()
+    ]
 
 
 def _labels() -> dict[str, Any]:

@@ -17,7 +17,7 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from interlock.errors import HeaderSizeError, MalformedError, RequestError
-from interlock.serve.app import App
+from interlock.serve.app import HANDED, App
 from interlock.serve.doors import Door, Reply, plain_refusal
 from interlock.serve.request import Headers, Pairs, read_headers
 from interlock.serve.transport import Corked, Patient
@@ -171,9 +171,10 @@ class Protocol(HttpToolsProtocol):
         self._keep = self.parser.should_keep_alive() and not self._last
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._asked = True  # before asking: a refusal is sent, and this undone, at once
-        if not self._app.ask(door, wanted, body, self._send):
+        if handed := self._app.ask(door, wanted, body, self._send):
             self._asked = False
             self._long_way()
+            self.scope["state"][HANDED] = handed
             self.cycle.keep_alive = self._keep
             super().on_body(body)
             super().on_message_complete()

@@ -27,8 +27,9 @@ _WORDS = {
     b"interlock-key": "key",
     b"interlock-subject": "subject",
     b"interlock-caller": "caller",
+    b"interlock-version": "version",
 }
-_WORD = 256  # bytes of a routing key, a subject, or a caller's name
+_WORD = 256  # bytes of a routing key, a subject, a caller's name, or a version
 _DIGITS = 18  # more than any length has, and few enough for any integer
 _READ = frozenset(
     (
@@ -51,7 +52,8 @@ class Headers(NamedTuple):
 
     `length` (``Content-Length``) and `json_length` (``Inference-Header-Content-Length``) are in
     bytes, `deadline` (``Interlock-Deadline``) in seconds. `key`, `subject` and `caller` say for the
-    record which key a request is routed by, whom it is about, and who asks.
+    record which key a request is routed by, whom it is about, and who asks. `version`
+    (``Interlock-Version``) is that of the model that shall answer, whatever the route says.
     """
 
     length: int | None = None
@@ -60,6 +62,7 @@ class Headers(NamedTuple):
     key: str | None = None
     subject: str | None = None
     caller: str | None = None
+    version: str | None = None
 
 
 def read_headers(headers: Iterable[tuple[bytes, bytes]], body_limit: int) -> Headers:

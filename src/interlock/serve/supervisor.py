@@ -43,6 +43,8 @@ class Supervisor:
         Run directory with the table in it; removed at the end.
     follower
         Command of a process that rewrites the table when an alias moves; it is kept alive too.
+    controller
+        Command of a process that moves rollouts on; kept alive from when the server is ready.
     announce
         Called once, with the server's URL, when every worker is ready.
     """
@@ -53,6 +55,7 @@ class Supervisor:
         settings: Settings,
         *,
         follower: list[str] | None = None,
+        controller: list[str] | None = None,
         announce: Callable[[str], None] = lambda _url: None,
     ) -> None:
         self._run = run
@@ -64,6 +67,9 @@ class Supervisor:
         if follower:
             self._children.append(Child(lambda: execute(follower), None, "follower"))
         self._shippers = [Child(self._ship, None, "shipper")] if settings.journal == "on" else []
+        self._later = list(self._shippers)
+        if controller:
+            self._later.append(Child(lambda: execute(controller), None, "controller"))
         self._announced = False
         self._exit = 0
 
@@ -146,7 +152,7 @@ class Supervisor:
         if not self._announced and self._status.ready():
             self._announced = True
             # Only now: it would take from the workers what they need to start.
-            self._children += self._shippers
+            self._children += self._later
             url = listener.address(self._listener)
             (self._run / "address").write_text(url)
             self._announce(url)

@@ -9,6 +9,7 @@ import msgspec
 
 from interlock.errors import ConfigurationError, FormatError
 from interlock.package import reader
+from interlock.routing.route import Route
 
 _NAME = "table.json"
 
@@ -18,6 +19,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
 
     `reference` is what the operator asked for (``ecg@champion``), or empty when a directory was
     named outright; then `directory` is that name, which may be a link, and `path` what it led to.
+    With a `route` it is the route's champion, and the other versions of the route are `beside` it.
     """
 
     name: str
@@ -26,6 +28,12 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     reference: str = ""
     directory: str = ""
+    route: Route | None = None
+    beside: tuple[Deployment, ...] = ()
+
+    def versions(self) -> tuple[Deployment, ...]:
+        """Each version that is loaded, without its route; the one that is champion first."""
+        return (msgspec.structs.replace(self, route=None, beside=()), *self.beside)
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):

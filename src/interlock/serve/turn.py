@@ -23,12 +23,17 @@ _HOLD = 0.001  # seconds for which answers that are there may wait for others, t
 
 
 class Posted(msgspec.Struct, frozen=True, gc=False):
-    """What a caller sent to a door, and when it came (`time.perf_counter`)."""
+    """What a caller sent to a door, and when it came (`time.perf_counter`).
+
+    Where a route chose the door: the `id` of its first row, and the `token` that was drawn by.
+    """
 
     door: Door
     headers: Headers
     body: bytes
     started: float
+    id: str | None = None
+    token: bytes | None = None
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):

@@ -16,17 +16,19 @@ import uvicorn
 import uvloop
 
 from interlock.errors import InterlockError
+from interlock.journal.hashing import Hasher
 from interlock.serve import metrics, table
 from interlock.serve.acceptor import Server
 from interlock.serve.admin import Admin
 from interlock.serve.app import App
 from interlock.serve.journal import Journal
 from interlock.serve.labels import Labels
+from interlock.serve.lineup import Lineup
 from interlock.serve.metrics import Recorder
 from interlock.serve.protocol import Protocol
 from interlock.serve.served import Served
 from interlock.serve.status import State, Status
-from interlock.serve.table import Table
+from interlock.serve.table import Deployment, Table
 from interlock.settings import Settings
 
 _log = structlog.get_logger()
@@ -47,7 +49,7 @@ class Worker:
         self._journal = Journal(settings, slot, self._recorder) if on else None
         labels = Labels(settings, self._journal, lambda: self._app.served)
         spool = settings.spool() if on else None
-        admin = Admin(run, status, lambda: self._app.served, spool).app(labels.routes())
+        admin = Admin(run, status, lambda: self._app.lineups, spool).app(labels.routes())
         self._hasher = self._journal.hasher if self._journal else None
         self._app = App(settings, self._recorder, admin, self._journal)
         self._revision = 0
@@ -63,7 +65,7 @@ class Worker:
         """
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        self._app.swap(self._load(self._read()))
+        self._app.swap(self._load(self._read()), self._hasher)
         # What is loaded stays: the collector need not walk it again, nor unshare its pages.
         gc.collect()
         gc.freeze()
@@ -77,6 +79,7 @@ class Worker:
             await server.serve(sockets=[listener])
         finally:
             watch.cancel()
+            self._app.close()
             if self._journal:
                 self._journal.close()
 
@@ -97,7 +100,7 @@ class Worker:
                 await self._swap()
 
     async def _swap(self) -> None:
-        old = self._app.served
+        old = self._app.lineups
         try:
             loaded = await asyncio.to_thread(self._load, self._read())
         except InterlockError as error:
@@ -106,34 +109,59 @@ class Worker:
             return
         if loaded == old:
             return
-        self._app.swap(loaded)
+        self._app.swap(loaded, self._hasher)
         self._recorder.counter(metrics.SWAPS, "loaded").add()
-        replaced = [served for name, served in old.items() if loaded.get(name) is not served]
-        for served in replaced:
-            served.close()
-            _log.info(
-                "swapped",
-                worker=self._slot,
-                model=served.name,
-                old=served.version,
-                new=loaded[served.name].version,
-            )
+        kept = {served for lineup in loaded.values() for served in lineup.versions}
+        for name, lineup in old.items():
+            for served in lineup.versions:
+                if served not in kept:
+                    served.close()
+            self._tell(lineup, loaded[name])
+
+    def _tell(self, old: Lineup, new: Lineup) -> None:
+        told = {"worker": self._slot, "model": old.main.name}
+        if old.main is not new.main:
+            _log.info("swapped", **told, old=old.main.version, new=new.main.version)
+        if old.route != new.route:
+            _log.info("routed", **told, **_shares(new))
 
     def _read(self) -> Table:
         # The stamp first: a table written in between is then seen at the next look.
         self._stamp = table.stamp(self._directory)
         return table.read(self._directory)
 
-    def _load(self, wanted: Table) -> dict[str, Served]:
+    def _load(self, wanted: Table) -> dict[str, Lineup]:
         """Models of `wanted`; those that are loaded already are taken over as they are."""
+        if self._hasher is None and any(one.route for one in wanted.deployments):
+            self._hasher = Hasher(self._settings)
+        known = {
+            (served.deployment.digest, served.deployment.path): served
+            for lineup in self._app.lineups.values()
+            for served in lineup.versions
+        }
         loaded = {}
         for deployment in wanted.deployments:
-            found = self._app.served.get(deployment.name)
-            if found is None or found.deployment != deployment:
-                found = Served(deployment, self._settings, self._recorder, self._hasher)
-            loaded[deployment.name] = found
+            found = [
+                known.get((one.digest, one.path)) or self._serve_one(one)
+                for one in deployment.versions()
+            ]
+            loaded[deployment.name] = Lineup(deployment, tuple(found))
         self._revision = wanted.revision
         return loaded
+
+    def _serve_one(self, version: Deployment) -> Served:
+        return Served(version, self._settings, self._recorder, self._hasher)
+
+
+def _shares(lineup: Lineup) -> dict[str, str]:
+    """What each version answers of all requests, in words."""
+    if lineup.route is None:
+        return {"shares": f"{lineup.main.version} 100%"}
+    arms = lineup.route.arms
+    said = {"shares": ", ".join(f"{arm.version} {100 * arm.share:g}%" for arm in arms)}
+    if lineup.route.shadows:
+        said["shadows"] = ", ".join(one.version for one in lineup.route.shadows)
+    return said
 
 
 def _configuration(app: App, settings: Settings) -> uvicorn.Config:
