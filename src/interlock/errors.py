@@ -185,6 +185,12 @@ class SchemaError(DatabaseError):
     code = "schema"
 
 
+class OutdatedError(JournalError):
+    """Somebody was erased while records were on their way: who is left out has to be asked anew."""
+
+    code = "outdated"
+
+
 class KeyStoreError(JournalError):
     """A key that is missing, wrong, or cannot be fetched."""
 

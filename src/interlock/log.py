@@ -35,7 +35,8 @@ def configure(settings: Settings) -> None:
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Looked up at each line: whoever redirects standard error later means the log as well.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
 
 

@@ -157,6 +157,29 @@ def test_a_time_that_is_none_is_refused(run: Run) -> None:
     assert (code, "write it as 2026-01-31" in err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("query", "--limit", "9" * 23),
+        ("tail", "-n", "9" * 20),
+        ("failures", "--limit", "9" * 20),
+        ("prune", "--keep", "inf"),
+        ("prune", "--keep", "nan"),
+    ],
+)
+def test_a_number_beyond_all_measure_is_refused(run: Run, arguments: tuple[str, ...]) -> None:
+    """By its name, before a database is asked."""
+    code, _, err = run(*arguments)
+    assert code == 2
+    assert arguments[1] in err or "journal_keep" in err.lower()
+
+
+def test_the_oldest_date_is_a_time(run: Run) -> None:
+    """Though no clock ever showed it."""
+    fill(answer(1, moment=NOON))
+    assert numbers(run("query", "--since", "0001-01-01", "--json")[1]) == [1]
+
+
 def test_failures_are_shown(run: Run) -> None:
     """What was refused, and why."""
     assert run("failures")[1] == "no failure is on record\n"

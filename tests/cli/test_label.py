@@ -47,7 +47,7 @@ def test_a_label_that_is_added_counts_at_once(kept: Kept) -> None:
     (id_,) = kept.predict(0)
     added = run("add", "yes", "--prediction", id_, "--source", "ann", "--observed", "2026-03-01")
     assert added == "1 added; 0 known already\n"
-    assert run("add", "yes", "--prediction", id_) == "0 added; 1 known already\n"
+    assert run("add", "yes", "--prediction", id_, "--source", "ann") == "0 added; 1 known already\n"
     assert run("add", "no", "--prediction", id_) == "1 added; 0 known already\n"
     assert [row.truth for row in outcomes(kept.engine, "risk").rows] == ["no"]
     newest, oldest = rows("list")
@@ -103,7 +103,9 @@ def test_a_file_and_a_query_are_imported(kept: Kept, tmp_path: Path) -> None:
         (["import", "a.csv"], "a.csv cannot be read"),
         (["add", "yes"], "either prediction_id, or key and time"),
         (["add", "yes", "--key", "bed 7", "--time", "noon"], "noon"),
+        (["import", "--query", "CREATE TABLE beds (bed)", "--url", "sqlite://"], "no rows"),
         (["list", "--since", "noon"], "noon"),
+        (["list", "--since", "9999-12-31T23:59:59-12:00"], "beyond the years"),
     ],
 )
 def test_what_cannot_be_used_is_said(kept: Kept, arguments: list[str], words: str) -> None:

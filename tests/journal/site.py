@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 import sqlalchemy as sa
@@ -42,6 +43,7 @@ class Site:
 
     def answer(self, subject: str, *notes: str) -> list[str]:
         """Record an answer with a row for each of `notes`, all about `subject`; returns the ids."""
+        known = self.sealer.generation()
         feed = {"note": np.array(notes, object)}
         payloads = self.writer.rows(feed, [{"value": 1.5}] * len(notes), None)
         whom = self.hasher.hash(subject, "subject")
@@ -52,16 +54,18 @@ class Site:
         ]
         key = self.hasher.hash(subject, "key")
         moment = time.time_ns() // 1000
-        self.write(Answer(moment, "ward", "1.0.0", "live", "plain", 0.001, rows, key))
+        self.write(Answer(moment, "ward", "1.0.0", "live", "plain", 0.001, rows, key, None, known))
         return ids
 
     def fail(self, subject: str, body: str) -> None:
         """Record a failure with its body."""
         id_, whom = str(uuid7()), self.hasher.hash(subject, "subject")
+        known = self.sealer.generation()
         stored, key = self.sealer.seal(whom, id_, body.encode())
         hashed = self.hasher.hash(subject, "key")
         moment = time.time_ns() // 1000
-        self.write(Failure(id_, moment, "ward", "plain", "x", 400, 0.1, hashed, None, stored, key))
+        failure = Failure(id_, moment, "ward", "plain", "x", 400, 0.1, hashed, None, stored, key)
+        self.write(msgspec.structs.replace(failure, generation=known))
 
     def label(self, **said: Any) -> None:
         """Record a label."""

@@ -19,7 +19,9 @@ from uuid_utils import uuid7
 from interlock.journal import intake, keys, labels, seal, segments
 from interlock.journal.audit import Audit
 from interlock.journal.erased import Erased
+from interlock.journal.generation import LIFE
 from interlock.journal.record import Answer, Failure, Row
+from interlock.journal.sources import Found
 from interlock.journal.spool import Spool
 from interlock.settings import Settings
 from interlock.state import database, schema
@@ -27,6 +29,7 @@ from interlock.state.tables import FAILURES, LABELS, PREDICTIONS
 
 from .privacy import holding, sealing
 from .site import Site, readable
+from .spooled import shipping, until
 
 MakeSite = Callable[..., Site]
 
@@ -149,7 +152,7 @@ def test_what_comes_afterwards_is_on_record_again(make_site: MakeSite) -> None:
     site = make_site()
     fill(site)
     site.erase("ann")
-    time.sleep(seal.LIFE + 0.1)
+    time.sleep(LIFE + 0.1)
     again = Site(site.settings)
     (id_,) = again.answer("ann", "came back")
     again.stop()
@@ -278,16 +281,16 @@ def test_rows_of_one_request_about_several_subjects(make_site: MakeSite) -> None
     answer = Answer(5, "ward", "1.0.0", "live", "plain", 0.1, [*rows, bare])
     later = Answer(7, "ward", "1.0.0", "live", "plain", 0.1, rows)
     erased = Erased(site.settings)
-    assert erased.without([answer]) == [answer]
+    assert erased.look().without([answer]) == [answer]
     store = keys.opened(site.settings)
     store.erase([whom[0]], [], 6)
     store.close()
-    first, second = erased.without([answer, later])
+    first, second = erased.look().without([answer, later])
     assert isinstance(first, Answer)
     assert first.rows == [rows[1], bare]
     assert second == later
     only = Answer(5, "ward", "1.0.0", "live", "plain", 0.1, rows[:1])
-    assert erased.without([only]) == []
+    assert erased.look().without([only]) == []
     erased.close()
     site.stop()
 
@@ -310,7 +313,7 @@ def put(site: Site, **given: Any) -> None:
     engine = database.connect(site.settings)
     schema.ensure(engine)
     taker = intake.Intake(engine, site.settings)
-    taker.put([intake.Found("here", labels.Given(**given))])
+    taker.put([Found("here", labels.Given(**given))])
     taker.close()
     engine.dispose()
 
@@ -397,3 +400,52 @@ def test_a_failure_in_the_spool_that_names_the_subject_as_its_key(make_site: Mak
     assert (report.left, report.clear) == ([], False)
     assert readable(site.settings.home.parent, site) == []
     assert site.rows(FAILURES) == []
+
+
+def test_nobody_comes_back_who_is_erased_beside_a_busy_shipper(
+    make_site: MakeSite, url: str | None
+) -> None:
+    """Rows that the shipper had in hand when their subject was erased are not left behind."""
+    site = make_site(database=url, journal_segment_age=0.2)
+    names = [f"patient {number}" for number in range(3)]
+    with shipping(site.settings):
+        for erased in names:
+            for _ in range(40):
+                for name in names:
+                    site.answer(name, *["cried at night"] * 5)
+            report = site.erase(erased)
+            assert report.left == []
+            time.sleep(0.6)  # what the shipper had in hand would be there by now
+            whom = site.hasher.hash(erased, "subject")
+            assert [row.id for row in site.rows(PREDICTIONS) if row.subject == whom] == []
+        site.stop()
+    assert len(site.rows(PREDICTIONS)) > 0
+    for file in (site.settings.home.parent / "parquet").rglob("*.parquet"):
+        subjects = set(pq.read_table(file, partitioning=None)["subject"].to_pylist())
+        assert site.hasher.hash(names[-1], "subject") not in subjects
+
+
+def test_rows_that_the_shipper_has_in_hand_are_left_out(
+    make_site: MakeSite, url: str | None
+) -> None:
+    """It has asked who is erased, and is held up before it could write: it has to ask again."""
+    site = make_site(database=url)
+    engine = database.connect(site.settings)
+    schema.ensure(engine)
+    store = keys.opened(site.settings)
+    whom = site.hasher.hash("ann", "subject")
+    with shipping(site.settings):
+        with engine.begin() as connection:
+            if url is None:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                connection.exec_driver_sql("LOCK TABLE interlock_predictions IN EXCLUSIVE MODE")
+            site.answer("ann", "cried at night")
+            others = site.answer("bob", "slept well")
+            time.sleep(1.5)
+            store.erase([whom], [], time.time_ns() // 1000)
+        until(lambda: [row.id for row in site.rows(PREDICTIONS) if row.subject != whom] == others)
+        site.stop()
+    assert [row.id for row in site.rows(PREDICTIONS)] == others
+    store.close()
+    engine.dispose()

@@ -68,6 +68,14 @@ def test_parquet_has_types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("suffix", export.FORMS)
+def test_an_export_is_for_its_owner_only(tmp_path: Path, suffix: str) -> None:
+    """It holds opened payloads."""
+    path = tmp_path / f"x{suffix}"
+    export.write(path, SAID)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("suffix", export.FORMS)
 def test_an_interrupted_export_leaves_no_file(tmp_path: Path, suffix: str) -> None:
     """What stood there before is still there, and nothing half beside it."""
     path = tmp_path / f"x{suffix}"

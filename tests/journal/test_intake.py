@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from interlock.errors import ConfigurationError, DatabaseError
-from interlock.journal import intake, labels, seal
-from interlock.journal.intake import Found, Intake, Taken
+from interlock.journal import intake, labels, seal, sources
+from interlock.journal.intake import Intake, Taken
 from interlock.journal.labels import Given
+from interlock.journal.sources import Found
 from interlock.state import labels as table
 from interlock.state.tables import LABELS, PREDICTIONS
+from tests import databases
 
 from .privacy import holding, sealing
 from .truths import DAYS, Kept
@@ -37,7 +41,7 @@ def taker(kept: Kept) -> Iterator[Intake]:
 
 def found(*given: dict[str, Any]) -> Sequence[Found]:
     """Labels as they come out of a file."""
-    return [Found(f"row {number}", intake.read(row)) for number, row in enumerate(given, 1)]
+    return [Found(f"row {number}", sources.read(row)) for number, row in enumerate(given, 1)]
 
 
 def stored(kept: Kept) -> list[Any]:
@@ -65,7 +69,7 @@ def test_csv_json_lines_and_parquet_say_the_same(tmp_path: Path) -> None:
         Given(label="no", key="bed 7", time=NOON),
     ]
     for path in (csv, lines, parquet):
-        read = list(intake.from_file(path))
+        read = list(sources.from_file(path))
         assert [one.given for one in read] == expected, path
         assert [one.where for one in read] == [f"{path}, row 1", f"{path}, row 2"]
 
@@ -78,10 +82,49 @@ def test_a_query_is_a_source(tmp_path: Path) -> None:
         ward.execute("INSERT INTO stays VALUES (7, '2026-03-01 12:00:00', 2.5)")
     ward.close()
     query = "SELECT bed AS key, until AS time, days AS label FROM stays"
-    (one,) = intake.from_query(f"sqlite:///{path}", query)
+    (one,) = sources.from_query(f"sqlite:///{path}", query)
     assert one.given == Given(label=2.5, key="7", time=NOON)
     with pytest.raises(DatabaseError):
-        list(intake.from_query(f"sqlite:///{path}", "SELECT * FROM wards"))
+        list(sources.from_query(f"sqlite:///{path}", "SELECT * FROM wards"))
+    said = "SELECT bed AS key, until AS time, 'a :b and 50%' AS label FROM stays"
+    (one,) = sources.from_query(f"sqlite:///{path}", said)
+    assert one.given.label == "a :b and 50%"
+
+
+def test_a_query_that_answers_no_rows_changes_nothing(tmp_path: Path) -> None:
+    """It is no source, and whatever it did is taken back."""
+    path = tmp_path / "ward.db"
+    with sqlite3.connect(path) as ward:
+        ward.execute("CREATE TABLE stays (bed INTEGER)")
+        ward.execute("INSERT INTO stays VALUES (7)")
+    with pytest.raises(ConfigurationError, match="answers no rows"):
+        list(sources.from_query(f"sqlite:///{path}", "DELETE FROM stays"))
+    assert ward.execute("SELECT * FROM stays").fetchall() == [(7,)]
+    ward.close()
+
+
+@pytest.mark.skipif("INTERLOCK_TEST_POSTGRES" not in os.environ, reason="no PostgreSQL is named")
+def test_a_query_may_answer_what_postgresql_has(tmp_path: Path) -> None:
+    """Ids as uuid, keys and labels as numeric, moments with an offset."""
+    with databases.fresh("postgresql", tmp_path) as url:
+        by_id = f"SELECT '{ID}'::uuid AS prediction_id, 2.5::numeric AS label"
+        (one,) = sources.from_query(url, by_id)
+        assert one.given == Given(label=2.5, prediction_id=ID)
+        by_key = (
+            "SELECT 7::numeric AS key, '2026-03-01 12:00Z'::timestamptz AS time, 'a:b' AS label"
+        )
+        (one,) = sources.from_query(url, by_key)
+        assert one.given == Given(label="a:b", key="7", time=NOON)
+
+
+def test_parquet_of_pandas_is_read(tmp_path: Path) -> None:
+    """Its times are in nanoseconds, which Python does not have."""
+    path = tmp_path / "labels.parquet"
+    time = pd.to_datetime([NOON, NOON + timedelta(microseconds=1)]).as_unit("ns")
+    frame = pd.DataFrame({"key": ["bed 7", "bed 8"], "time": time, "label": ["yes", "no"]})
+    frame.to_parquet(path)
+    assert pq.read_schema(path).field("time").type == pa.timestamp("ns", "UTC")
+    assert [one.given.time for one in sources.from_file(path)] == list(frame["time"])
 
 
 @pytest.mark.parametrize(
@@ -100,7 +143,7 @@ def test_a_row_that_is_no_label_is_named(tmp_path: Path, text: str, words: str) 
     path = tmp_path / "labels.csv"
     path.write_text(text)
     with pytest.raises(ConfigurationError) as caught:
-        list(intake.from_file(path))
+        list(sources.from_file(path))
     assert words in str(caught.value)
     assert str(path) in str(caught.value)
 
@@ -110,7 +153,10 @@ def test_a_row_that_is_no_label_is_named(tmp_path: Path, text: str, words: str) 
     [
         ("labels.csv", None),
         ("labels.csv", b"label,prediction_id\n\xff,\n"),
+        ("labels.csv", b"label,prediction_id,label\nyes,x,no\n"),
         ("labels.jsonl", b"{]\n"),
+        ("labels.jsonl", b'{"label": ' + b"[" * 100_000 + b"\n"),
+        ("labels.jsonl", b'{"label": 9223372036854775808, "prediction_id": "%s"}' % ID.encode()),
         ("labels.parquet", b"PAR1"),
         ("labels.xlsx", b""),
     ],
@@ -121,7 +167,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, data: by
     if data is not None:
         path.write_bytes(data)
     with pytest.raises(ConfigurationError, match=str(path)):
-        list(intake.from_file(path))
+        list(sources.from_file(path))
 
 
 def test_what_is_known_already_changes_nothing(kept: Kept, taker: Intake) -> None:
@@ -129,8 +175,10 @@ def test_what_is_known_already_changes_nothing(kept: Kept, taker: Intake) -> Non
     (id_,) = kept.predict(0)
     for label in ("yes", "yes", "no", "yes"):
         taker.put(found({"label": label, "prediction_id": id_}))
-    assert stored(kept) == ["yes", "no", "yes"]
-    assert taker.taken == Taken(added=3, unchanged=1, waiting=0)
+    for _ in range(2):
+        taker.put(found({"label": "yes", "prediction_id": id_, "source": "ann"}))
+    assert stored(kept) == ["yes", "no", "yes", "yes"]
+    assert taker.taken == Taken(added=4, unchanged=2, waiting=0)
 
 
 def test_one_file_may_hold_a_label_and_its_correction(kept: Kept, taker: Intake) -> None:
@@ -145,15 +193,18 @@ def test_one_file_may_hold_a_label_and_its_correction(kept: Kept, taker: Intake)
 
 
 def test_labels_without_a_prediction_wait(kept: Kept, taker: Intake) -> None:
-    """They are in, and counted; naming the same again adds none where the id is named."""
+    """They are in, and counted; saying the same again adds none, saying otherwise does."""
     rows = [
         {"label": "yes", "prediction_id": ID},
         {"label": "yes", "key": "bed 7", "time": "2026-03-01"},
     ]
-    taker.put(found(*rows))
-    taker.put(found(rows[0]))
-    assert taker.taken == Taken(added=2, unchanged=1, waiting=2)
-    assert [row.resolved for row in kept.rows(LABELS)] == [None, None]
+    for _ in range(2):
+        taker.put(found(*rows))
+    assert taker.taken == Taken(added=2, unchanged=2, waiting=2)
+    taker.put(found({**rows[1], "label": "no"}, {**rows[1], "deployment": "ecg"}))
+    taker.put(found({**rows[1], "label": "no"}, {**rows[1], "source": "ann"}))
+    assert stored(kept) == ["yes", "yes", "no", "yes", "yes"]
+    assert {row.resolved for row in kept.rows(LABELS)} == {None}
 
 
 def test_a_label_by_key_finds_its_prediction_at_once(kept: Kept, taker: Intake) -> None:

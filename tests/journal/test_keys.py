@@ -110,9 +110,9 @@ def test_an_erased_key_is_gone_and_counted(store: Store) -> None:
     assert store.find(first[b"ann"].id) is None
     assert store.find(first[b"label 1"].id) is None
     assert store.find(first[b"bob"].id) is not None
-    assert store.erased() == {b"ann": 5_000}
+    assert store.erased() == {b"ann": (before + 1, 5_000)}
     store.erase([b"ann"], [], 6_000)
-    assert store.erased() == {b"ann": 6_000}
+    assert store.erased() == {b"ann": (before + 2, 6_000)}
 
 
 def test_forgetting_many_keys_leaves_the_others(store: Store) -> None:

@@ -53,6 +53,15 @@ def test_a_label_by_key_repeats_only_one_by_that_key(kept: Kept) -> None:
     assert stored(kept) == ["yes", "yes"]
 
 
+def test_a_label_by_key_that_waits_repeats_one_that_waits(kept: Kept) -> None:
+    """A file that is sent every night must not grow into a heap of orphans."""
+    named: dict[str, Any] = {"key": "bed 7", "time": "2026-03-01T00:01:00Z"}
+    for said in ("yes", "yes", "no", "no"):
+        kept.say(said, **named)
+    kept.say("no", **named, deployment="risk")
+    assert stored(kept) == ["yes", "no", "no"]
+
+
 def test_sealed_labels_cannot_be_compared(tmp_path: Path) -> None:
     """The shipper has no key to look with: all of them are kept, as the documentation says."""
     kept = Kept(sealing(tmp_path))

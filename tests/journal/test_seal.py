@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from interlock.errors import KeyStoreError
 from interlock.journal import keys, seal
-from interlock.journal.seal import LIFE, Clear, Opener, Resealer, Sealer, interim
+from interlock.journal.generation import LIFE
+from interlock.journal.seal import Clear, Opener, Resealer, Sealer, interim
 from interlock.settings import Settings
 
 from .privacy import holding, master_key, sealing

@@ -69,6 +69,33 @@ def test_what_is_shipped_leaves_the_spool_once_its_segment_is_closed(settings: S
     assert seen(settings).spool_bytes == 0
 
 
+def test_tables_that_become_those_of_a_newer_release_are_left_alone(settings: Settings) -> None:
+    """Somebody migrates while this server runs: its records wait until it is replaced."""
+    pen = Pen(settings.spool())
+    pen.write(answer(1))
+    with shipping(settings):
+        until(lambda: kept(settings) == ids(1))
+        revision = stamp(settings, "9999")
+        pen.write(answer(2))
+        until(lambda: status.read(settings.spool()) is not None and not sink(settings).up)
+        assert "a newer release made" in sink(settings).reason
+        stamp(settings, revision)
+        assert kept(settings) == ids(1)
+        until(lambda: kept(settings) == ids(1, 2))
+        pen.close()
+
+
+def stamp(settings: Settings, revision: str) -> str:
+    """Have the tables be of another revision; returns which they were of."""
+    engine = database.connect(settings)
+    with engine.begin() as connection:
+        found = str(connection.scalar(sa.text(f"SELECT version_num FROM {schema.VERSIONS}")))
+        update = sa.text(f"UPDATE {schema.VERSIONS} SET version_num = :revision")
+        connection.execute(update, {"revision": revision})
+    engine.dispose()
+    return found
+
+
 def cursors(settings: Settings) -> list[tuple[str, int]]:
     """Segments that SQL has a cursor for, and where it is."""
     engine = database.connect(settings)

@@ -111,6 +111,8 @@ def test_labels_reach_the_database_and_join_their_predictions(
             "$.time",
         ),
         ({"label": "low"}, 400, "malformed", "$"),
+        ({"prediction_id": ID, "label": 10**400}, 400, "malformed", "$"),
+        ([{"key": "a", "time": "2026-01-01T00:00:00Z", "label": 2**63}], 400, "malformed", "$[0]"),
         ([], 400, "empty_batch", None),
     ],
 )

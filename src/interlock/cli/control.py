@@ -94,6 +94,8 @@ def _loop(engine: sa.Engine, controller: Controller, every: float) -> None:
                 schema.ensure(engine)
                 _log.info("watching rollouts", every=every, database=database.location(engine))
                 ready = True
+            with engine.connect() as connection:
+                schema.hold(connection)
             _tell(controller.tick(), told)
             away = ""
         except SchemaError:

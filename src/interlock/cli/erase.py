@@ -46,14 +46,15 @@ def erase(
     if as_json:
         show_json(report)
     else:
-        out.print(_said(report))
+        if said := _said(report):
+            out.print(said)
         if report.clear:
             err.print(
                 "it was written in clear: backups of database, Parquet files and spool that were"
                 " made before still hold it, and have to be deleted"
             )
     if report.left:
-        raise JournalError("not everything is erased: " + "; ".join(report.left))
+        raise JournalError("not everything is erased: " + "; ".join(dict.fromkeys(report.left)))
 
 
 def _named(subject: str) -> str:
@@ -74,4 +75,6 @@ def _said(report: Report) -> str:
         "damaged pieces of the spool": report.damaged,
     }
     gone = [f"{what}: {count}" for what, count in counted.items() if count]
-    return f"erased {', '.join(gone)}" if gone else "nothing was on record about this subject"
+    if gone:
+        return f"erased {', '.join(gone)}"
+    return "" if report.left else "nothing was on record about this subject"

@@ -10,13 +10,14 @@ from typing import Annotated, Any
 import typer
 
 from interlock import settings
-from interlock.cli.journal.database import Opened, micros, opened
+from interlock.cli.journal.database import AGES, MANY, Opened, micros, opened
 from interlock.cli.output import Json, out, progress, show_json, show_rows
 from interlock.errors import ConfigurationError, RequestError
-from interlock.journal import intake, outcomes, payload
-from interlock.journal.intake import Found, Intake
+from interlock.journal import outcomes, payload, sources
+from interlock.journal.intake import Intake
 from interlock.journal.labels import value
 from interlock.journal.prediction import text
+from interlock.journal.sources import Found
 from interlock.state import labels
 from interlock.state.labels import Row
 
@@ -26,7 +27,7 @@ Prediction = Annotated[str | None, typer.Option(metavar="ID", help="Of this pred
 Deployment = Annotated[str | None, typer.Option(metavar="NAME", help="Of this deployment.")]
 Since = Annotated[str | None, typer.Option(metavar="TIMESTAMP", help="Received then or later.")]
 Until = Annotated[str | None, typer.Option(metavar="TIMESTAMP", help="Received before then.")]
-Limit = Annotated[int, typer.Option(min=1, help="Most that are shown.")]
+Limit = Annotated[int, typer.Option(min=1, max=MANY, help="Most that are shown.")]
 
 
 @app.command()
@@ -61,7 +62,7 @@ def add(
         "source": source,
     }
     try:
-        found = Found("LABEL", intake.read(row))
+        found = Found("LABEL", sources.read(row))
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
     _take([found], as_json=as_json)
@@ -88,8 +89,10 @@ def import_labels(
     if (file is None) == (query is None) or (query is None) != (url is None):
         raise ConfigurationError("name a FILE, or a --query and the --url of its database")
     with progress("reading labels"):
-        found = intake.from_query(str(url), str(query)) if file is None else intake.from_file(file)
-        everything = list(found)
+        if file is None:
+            everything = list(sources.from_query(str(url), str(query)))
+        else:
+            everything = list(sources.from_file(file))
     _take(everything, as_json=as_json)
 
 
@@ -128,7 +131,9 @@ def orphans(
     *,
     older: Annotated[
         float | None,
-        typer.Option(help="Seconds waited; default: INTERLOCK_JOURNAL_ORPHAN_AFTER."),
+        typer.Option(
+            min=0, max=AGES, help="Seconds waited; default: INTERLOCK_JOURNAL_ORPHAN_AFTER."
+        ),
     ] = None,
     limit: Limit = 20,
     as_json: Json = False,

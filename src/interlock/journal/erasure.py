@@ -13,9 +13,10 @@ import msgspec
 from interlock.errors import DatabaseError, InterlockError, JournalError
 from interlock.journal import audit, intent, keys, ties
 from interlock.journal.damage import Damages
+from interlock.journal.generation import LIFE
 from interlock.journal.hashing import Hasher
 from interlock.journal.intent import Intent
-from interlock.journal.seal import LIFE, interim
+from interlock.journal.seal import interim
 from interlock.journal.shipper import Shipper, is_busy
 from interlock.journal.traces import Answered, Traces, answered
 from interlock.settings import Settings

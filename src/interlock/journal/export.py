@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from interlock import private
 from interlock.errors import ConfigurationError, JournalError
 from interlock.journal.prediction import Prediction
 
@@ -35,6 +36,7 @@ def write(path: Path, predictions: Iterable[Prediction]) -> int:
         raise ConfigurationError(f"{path}: name a file that ends in {', '.join(FORMS)}")
     draft = path.with_name(f".{path.name}.draft")
     try:
+        private.file(draft)
         count = form(draft, predictions)
         draft.replace(path)
     except OSError as error:

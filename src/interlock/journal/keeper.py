@@ -99,6 +99,8 @@ class Keeper(threading.Thread):
             self._foothold.take()
             ties.tie(self._engine, Hasher(self._settings))
             self._fits = True
+        with self._engine.connect() as connection:
+            schema.hold(connection)
         return self._engine
 
     def _resolve(self) -> None:

@@ -40,6 +40,7 @@ CHUNK = 1000
 
 _AHEAD = timedelta(seconds=60)  # clocks that run ahead of ours by no more than this are forgiven
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LARGEST = 2**63  # of whole numbers, in files and databases
 _ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _WHERE = re.compile(r" - at `(\$.*)`$")
 
@@ -70,6 +71,8 @@ class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             raise ValueError("prediction_id is none that an answer could have had")
         if self.key is not None and len(self.key.encode("utf-8", "surrogatepass")) > KEY_LENGTH:
             raise ValueError(f"key is longer than {KEY_LENGTH} bytes")
+        if isinstance(self.label, int) and not -_LARGEST <= self.label < _LARGEST:
+            raise ValueError("the label is a whole number of more than 64 bits")
 
 
 _one = msgspec.json.Decoder(Given).decode
@@ -181,9 +184,10 @@ def records(
     for start in range(0, len(given), CHUNK):
         part = given[start : start + CHUNK]
         names = [str(uuid7()) for _ in part]
+        known = sealer.generation()
         sealer.prepare([interim(name) for name in names])
         yield [
-            _record(name, one, hasher, sealer, moment)
+            msgspec.structs.replace(_record(name, one, hasher, sealer, moment), generation=known)
             for name, one in zip(names, part, strict=True)
         ]
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import structlog
 
-from interlock.errors import InterlockError, SpoolError
+from interlock.errors import InterlockError, OutdatedError, SpoolError
 from interlock.journal import segments
 from interlock.journal.damage import Damages
 from interlock.journal.erased import Erased
@@ -124,6 +125,8 @@ class Lane(threading.Thread):
     def _attempt(self) -> None:
         try:
             self._move()
+        except OutdatedError:
+            self._knows = False  # nothing was kept: the same again, without whom it concerns
         except InterlockError as error:
             self._fail(str(error))
         except Exception as error:  # noqa: BLE001
@@ -171,7 +174,9 @@ class Lane(threading.Thread):
         self._damages.keep(segment, piece.damages)
         if piece.end > start:
             name = segment.path.name
-            self._sink.write(name, self._erased.without(piece.records), piece.end)
+            known = self._erased.look()
+            left = known.without(piece.records)
+            self._sink.write(name, left, piece.end, partial(self._erased.confirm, known))
             self._read[name] = piece.end
             self._unfinished += len(piece.records)
             if not self._sink.whole:

@@ -29,7 +29,10 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An answered request: `latency` in seconds, `moment` that of its arrival."""
+    """An answered request: `latency` in seconds, `moment` that of its arrival.
+
+    `generation` is how many erasures whoever wrote this knew of; None where nobody could tell.
+    """
 
     moment: int
     deployment: str
@@ -40,6 +43,7 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
     rows: list[Row]
     key: bytes | None = None
     caller: str | None = None
+    generation: int | None = None
 
 
 class Failure(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -62,6 +66,7 @@ class Failure(msgspec.Struct, frozen=True, array_like=True, gc=False):
     version: str | None = None
     arm: str | None = None
     subject: bytes | None = None
+    generation: int | None = None
 
 
 class Label(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -81,6 +86,7 @@ class Label(msgspec.Struct, frozen=True, array_like=True, gc=False):
     observed: int | None = None
     source: str = ""
     seal: bytes | None = None
+    generation: int | None = None
 
 
 Record: TypeAlias = "Answer | Failure | list[Label]"

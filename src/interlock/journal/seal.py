@@ -17,14 +17,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from interlock.errors import KeyStoreError
+from interlock.journal.generation import LIFE, Generation
 from interlock.journal.hashing import Hasher
 from interlock.journal.keys import Kept, Store, opened
 from interlock.journal.keys.store import there
 from interlock.journal.master import Ring, ring
 from interlock.settings import Settings
-
-LIFE = 1.0
-"""Seconds for which a process may go on using a key that was erased."""
 
 _NONCE = 12
 _CACHED = 4096  # data keys that a process remembers
@@ -48,6 +46,12 @@ class Sealer(Protocol):
 
     def prepare(self, subjects: Sequence[bytes]) -> None:
         """Get the keys of many subjects at once, for a whole batch."""
+
+    def generation(self) -> int | None:
+        """How many erasures this process knows of; None when nobody can tell.
+
+        What is sealed after this was asked is sealed with no key that one of them took.
+        """
 
     def close(self) -> None:
         """Give connections back."""
@@ -73,6 +77,9 @@ class Opener(Protocol):
 class Clear:
     """Stores payloads as they are, and opens those that were stored so."""
 
+    def __init__(self, generation: Generation | None = None) -> None:
+        self._generation = generation
+
     def seal(
         self, subject: bytes | None, record: str, payload: bytes
     ) -> tuple[bytes, bytes | None]:
@@ -81,11 +88,15 @@ class Clear:
     def prepare(self, subjects: Sequence[bytes]) -> None:
         """Nothing to get."""
 
+    def generation(self) -> int | None:
+        return self._generation.known() if self._generation else None
+
     def open(self, seal: bytes | None, record: str, payload: bytes) -> bytes | None:
         return payload if seal is None else None
 
     def close(self) -> None:
-        """Nothing to give back."""
+        if self._generation:
+            self._generation.close()
 
 
 class _Key(NamedTuple):
@@ -109,9 +120,14 @@ class _Keys:
 
     def cached(self, name: bytes) -> _Key | None:
         """The key remembered by `name`, if no key was erased since."""
+        self.generation()
+        return self._cached.get(name)
+
+    def generation(self) -> int:
+        """How many erasures there were `LIFE` ago or later."""
         if monotonic() >= self._good_until:
             self._look()
-        return self._cached.get(name)
+        return self._generation
 
     def remember(self, name: bytes, kept: Kept) -> _Key:
         """Unwrap a key and remember it by `name`."""
@@ -126,7 +142,11 @@ class _Keys:
 
     def _look(self) -> None:
         looked = monotonic()
-        generation = self.store.generation()
+        try:
+            generation = self.store.generation()
+        except KeyStoreError:
+            self._cached.clear()  # what comes back may be another store, which has none of them
+            raise
         if generation != self._generation:
             self._cached.clear()
         self._generation = generation
@@ -149,6 +169,9 @@ class Sealed:
 
     def prepare(self, subjects: Sequence[bytes]) -> None:
         self._obtain([whom for whom in subjects if self._keys.cached(whom) is None])
+
+    def generation(self) -> int | None:
+        return self._keys.generation()
 
     def close(self) -> None:
         self._keys.close()
@@ -232,7 +255,7 @@ def of(settings: Settings) -> Sealer:
     masters = ring(settings)
     if masters is None:
         _refuse_clear(settings)
-        return Clear()
+        return Clear(Generation(settings))
     store = opened(settings)
     store.tie(Hasher(settings))
     _check(store, masters)

@@ -20,7 +20,7 @@ from interlock.journal.erased import Erased
 from interlock.journal.keeper import Keeper
 from interlock.journal.lane import POLL, Lane
 from interlock.journal.record import Record
-from interlock.journal.sinks.sink import Sink
+from interlock.journal.sinks.sink import Confirm, Sink, certain
 from interlock.journal.sinks.sql import SqlSink
 from interlock.journal.status import Status
 from interlock.settings import Settings
@@ -163,7 +163,9 @@ class _Missing:
     def cursors(self) -> dict[str, int]:
         raise JournalError(self._reason)
 
-    def write(self, segment: str, records: Sequence[Record], end: int) -> None:
+    def write(
+        self, segment: str, records: Sequence[Record], end: int, confirm: Confirm = certain
+    ) -> None:
         raise JournalError(self._reason)
 
     def finish(self, segment: str, end: int) -> None:

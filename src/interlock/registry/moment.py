@@ -18,7 +18,8 @@ def text(moment: datetime) -> str:
     >>> text(datetime(2026, 1, 2, tzinfo=UTC))
     '2026-01-02T00:00:00.000000Z'
     """
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    there = moment.astimezone(UTC).replace(tzinfo=None)
+    return f"{there.isoformat(timespec='microseconds')}Z"
 
 
 def parse(written: str) -> str:
@@ -40,7 +41,10 @@ def parse(written: str) -> str:
         raise ConfigurationError(
             f"{written!r} is not a time; write it as 2026-01-31 or 2026-01-31T14:30:00Z"
         ) from None
-    return text(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    try:
+        return text(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except OverflowError:
+        raise ConfigurationError(f"{written!r} is beyond the years that a calendar has") from None
 
 
 def seconds_between(earlier: str, later: str) -> float:

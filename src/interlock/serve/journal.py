@@ -76,8 +76,9 @@ class Journal:
         """
         moment = _arrival(latency)
         try:
+            known = self._sealer.generation()
             kept = self._rows(posted, request, rows, ids)
-            self._append(self._framed(posted, kept, latency, moment))
+            self._append(self._framed(posted, kept, latency, moment, known))
         except JournalError as error:
             refusal = self._unwritten(1, error)
             if refusal is not None:
@@ -95,9 +96,10 @@ class Journal:
             When it cannot be written.
         """
         ids = [str(uuid7()) for _ in primaries]
+        known = self._sealer.generation()
         rows = self._rows(posted, second.request, second.rows, ids)
         kept = [replace(row, primary=id_) for row, id_ in zip(rows, primaries, strict=True)]
-        self._append(self._framed(posted, kept, second.latency, moment))
+        self._append(self._framed(posted, kept, second.latency, moment, known))
         self._write()
 
     def unshadowed(self, posted: Posted, error: RequestError, moment: int) -> None:
@@ -119,7 +121,9 @@ class Journal:
         except JournalError as trouble:  # the caller is told of the failure all the same
             self._complain(trouble)
 
-    def _framed(self, posted: Posted, rows: list[Row], latency: float, moment: int) -> list[bytes]:
+    def _framed(
+        self, posted: Posted, rows: list[Row], latency: float, moment: int, known: int | None
+    ) -> list[bytes]:
         door, headers = posted.door, posted.headers
         answer = Answer(
             moment,
@@ -131,6 +135,7 @@ class Journal:
             rows,
             self._hash(headers.key, "key") if headers.key else None,
             headers.caller,
+            known,
         )
         if len(rows) == 1:
             return [record.frame(answer)]
@@ -162,6 +167,7 @@ class Journal:
         latency = time.perf_counter() - posted.started
         id_, about = str(uuid7()), self._about(headers)
         body = key_id = None
+        known = self._sealer.generation()
         if self._failures == "body" and served.keeps_bodies:
             body, key_id = self._sealer.seal(about, id_, posted.body[:_BODY])
         return Failure(
@@ -179,6 +185,7 @@ class Journal:
             version=served.version if posted.door.arm else None,
             arm=posted.door.arm,
             subject=about,
+            generation=known,
         )
 
     def _about(self, headers: Headers) -> bytes | None:

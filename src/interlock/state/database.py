@@ -72,6 +72,19 @@ def translated(engine: sa.Engine) -> Iterator[None]:
         raise _named(engine.url.render_as_string(hide_password=False), error) from None
 
 
+def lock(connection: sa.Connection, name: str, *, shared: bool = False) -> None:
+    """Wait for all who hold `name`, or share it with them, until the transaction ends.
+
+    SQLite has one writer at a time in any case: there, `shared` takes nothing until it writes.
+    """
+    if connection.dialect.name == "postgresql":
+        kind = "_shared" if shared else ""
+        query = sa.text(f"SELECT pg_advisory_xact_lock{kind}(hashtext(:name))")
+        connection.execute(query, {"name": name})
+    elif not shared:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 def location(engine: sa.Engine) -> str:
     """Where the database is, as it may be shown."""
     return engine.url.render_as_string(hide_password=True)

@@ -7,7 +7,7 @@ which labels that concerns, `place` notes it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 import sqlalchemy as sa
@@ -18,6 +18,15 @@ Row: TypeAlias = sa.Row[Any]
 
 _NEWEST = (LABELS.c.received.desc(), LABELS.c.arrival.desc())
 _SOME = 500  # values in one list of a statement
+
+
+class About(NamedTuple):
+    """What a label is about: a prediction, or what it says of one that has not come."""
+
+    prediction: str | None
+    key: bytes | None = None
+    at: int | None = None
+    deployment: str | None = None
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -135,6 +144,16 @@ def current(connection: sa.Connection, predictions: Sequence[str]) -> dict[str, 
     return {
         row.prediction: row for row in sorted(rows, key=lambda row: (row.received, row.arrival))
     }
+
+
+def waiting(connection: sa.Connection, keys: Sequence[bytes]) -> list[Row]:
+    """Labels by one of `keys` whose prediction has not come, the last one last."""
+    rows: list[Row] = []
+    for start in range(0, len(keys), _SOME):
+        some = LABELS.c.key.in_(keys[start : start + _SOME])
+        query = sa.select(LABELS).where(some, LABELS.c.prediction.is_(None))
+        rows += connection.execute(query)
+    return sorted(rows, key=lambda row: (row.received, row.arrival))
 
 
 def joined(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +24,7 @@ VERSIONS = "interlock_schema"
 """Table with the revision of ours: MLflow, which may live beside us, has one of its own."""
 
 _LOCK = "interlock_schema"
+_REVISION = sa.text(f"SELECT version_num FROM {VERSIONS}")  # noqa: S608 - a constant
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -62,6 +64,18 @@ def ensure(engine: sa.Engine) -> None:
         raise SchemaError(_refusal(engine, found))
 
 
+def hold(connection: sa.Connection) -> None:
+    """Refuse tables that another release has changed since they were opened.
+
+    Raises
+    ------
+    SchemaError
+        When they are not those of this release any more.
+    """
+    if connection.scalar(_REVISION) != _newest():
+        raise SchemaError(_refusal(connection.engine, _standing(connection)))
+
+
 @contextmanager
 def opened(settings: Settings) -> Iterator[sa.Engine]:
     """The engine of the settings' database, once its tables are those of this release.
@@ -88,7 +102,7 @@ def migrate(engine: sa.Engine) -> Standing:
         When they are of a newer release.
     """
     with engine.begin() as connection:
-        _lock(connection)
+        database.lock(connection, _LOCK)
         found = _standing(connection)
         if found.state == "newer":
             raise SchemaError(_refusal(engine, found))
@@ -124,13 +138,9 @@ def _refuse_unknown(connection: sa.Connection) -> None:
         )
 
 
-def _lock(connection: sa.Connection) -> None:
-    """Keep others who want to migrate out until the transaction ends."""
-    if connection.dialect.name == "postgresql":
-        lock = sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))")
-        connection.execute(lock, {"name": _LOCK})
-    elif connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+@cache
+def _newest() -> str:
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
 
 
 def _config() -> Config:

@@ -11,8 +11,12 @@ import msgspec
 import sqlalchemy as sa
 
 from interlock.errors import DatabaseError
+from interlock.state import database
 from interlock.state import labels as kept
 from interlock.state.tables import FAILURES, LABELS, PREDICTIONS
+
+LOCK = "interlock_subjects"
+"""Shared by whoever writes rows about subjects: an erasure waits for those who are at it."""
 
 _MANY = 500  # ids in one statement
 Value = TypeVar("Value")
@@ -99,6 +103,7 @@ def delete(
     with engine.connect() as connection:
         _overwrite_what_goes(connection)
         with connection.begin():
+            database.lock(connection, LOCK)
             for table, where in wanted:
                 payload = FAILURES.c.body if table is FAILURES else table.c.seal
                 readable = payload.is_not(None) if table is FAILURES else sa.true()

@@ -28,6 +28,11 @@ Until = Annotated[str | None, typer.Option(metavar="TIME", help="Only before the
 Key = Annotated[str | None, typer.Option(help="Only of this routing key.")]
 Subject = Annotated[str | None, typer.Option(help="Only about this subject.")]
 
+MANY = 1_000_000_000
+"""Rows that nobody has: the highest limit that a command takes."""
+AGES = 1e10
+"""Seconds, some three hundred years: the longest time that a command takes."""
+
 
 class Opened(NamedTuple):
     """A connection, and what opens sealed payloads as far as keys are at hand."""

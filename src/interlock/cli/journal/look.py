@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import time
+import signal
+import threading
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ import msgspec
 import typer
 
 from interlock.cli.journal.database import (
+    MANY,
     Deployment,
     Key,
     Opened,
@@ -35,7 +37,7 @@ _NONE = "no prediction is on record"
 
 @app.command()
 def tail(
-    number: Annotated[int, typer.Option("--number", "-n", min=1, help="How many.")] = 10,
+    number: Annotated[int, typer.Option("--number", "-n", min=1, max=MANY, help="How many.")] = 10,
     *,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")
@@ -66,7 +68,7 @@ def query(
     until: Until = None,
     key: Key = None,
     subject: Subject = None,
-    limit: Annotated[int, typer.Option(min=1, help="The last so many.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=MANY, help="The last so many.")] = 100,
     as_json: Json = False,
 ) -> None:
     """Find predictions. --json prints all that is known of them, inputs and answers too."""
@@ -90,7 +92,7 @@ def failures(
     *,
     deployment: Deployment = None,
     since: Since = None,
-    limit: Annotated[int, typer.Option(min=1, help="The last so many.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=MANY, help="The last so many.")] = 100,
     as_json: Json = False,
 ) -> None:
     """Show requests that were refused or failed."""
@@ -107,7 +109,12 @@ def _show(found: Sequence[Prediction], *, as_json: bool) -> None:
 
 
 def _follow(journal: Opened, asked: Wanted, rows: Sequence[Row], *, as_json: bool) -> None:
-    """Print `rows`, then whatever comes, for ever."""
+    """Print `rows`, then whatever comes, until Ctrl-C.
+
+    That is only noted: an exception may come where it gets lost, as in a callback of SQLite's.
+    """
+    stop = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
     known: dict[str, int] = {}
     while True:
         for row in rows:
@@ -117,7 +124,8 @@ def _follow(journal: Opened, asked: Wanted, rows: Sequence[Row], *, as_json: boo
         since = max(known.values(), default=0) - _LATE
         known = {name: moment for name, moment in known.items() if moment >= since}
         journal.connection.rollback()  # a transaction would go on seeing what it saw at first
-        time.sleep(_LOOK)
+        if stop.wait(_LOOK):
+            raise KeyboardInterrupt
         later = msgspec.structs.replace(asked, since=since)
         rows = list(predictions.oldest_first(journal.connection, later))
 

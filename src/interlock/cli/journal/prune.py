@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from interlock import settings
+from interlock.cli.journal.database import AGES
 from interlock.cli.output import Json, progress, show_json, show_rows
 from interlock.errors import ConfigurationError
 from interlock.journal.prediction import text
@@ -22,7 +23,8 @@ app = typer.Typer()
 def prune(
     *,
     keep: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Instead of INTERLOCK_JOURNAL_KEEP.")
+        float | None,
+        typer.Option(metavar="SECONDS", max=AGES, help="Instead of INTERLOCK_JOURNAL_KEEP."),
     ] = None,
     keep_size: Annotated[
         int | None, typer.Option(metavar="BYTES", help="Instead of INTERLOCK_JOURNAL_KEEP_SIZE.")

@@ -29,6 +29,7 @@ class Sqlite:
             self._connection = sqlite3.connect(
                 path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
             )
+            self._opened = _identity(path)
             self._write_ahead()
             self._connection.execute(f"PRAGMA synchronous = {'full' if durable else 'normal'}")
             # Deleted keys are overwritten, not just let go of.
@@ -36,6 +37,7 @@ class Sqlite:
 
     def execute(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self._translated():
+            self._check()
             return self._connection.execute(statement.replace(BLOB, "BLOB"), values).fetchall()
 
     @contextmanager
@@ -62,6 +64,14 @@ class Sqlite:
     def close(self) -> None:
         self._connection.close()
 
+    def _check(self) -> None:
+        """SQLite goes on writing to a file that has no name any more: those keys would be lost."""
+        if _identity(self._path) != self._opened:
+            raise KeyStoreError(
+                f"the key store {self._path} was deleted or replaced while it was in use;"
+                " going on with what is there"
+            )
+
     def _write_ahead(self) -> None:
         """Readers and the writer do not wait for each other.
 
@@ -84,6 +94,14 @@ class Sqlite:
             yield
         except (sqlite3.Error, OSError) as error:
             raise KeyStoreError(f"the key store {self._path} cannot be used: {error}") from None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _make(path: Path) -> None:

@@ -25,9 +25,15 @@ CREATE TABLE IF NOT EXISTS interlock_keys (
     id {blob} PRIMARY KEY, subject {blob} NOT NULL UNIQUE, wrapped {blob} NOT NULL,
     master TEXT NOT NULL, created BIGINT NOT NULL);
 CREATE INDEX IF NOT EXISTS interlock_keys_master ON interlock_keys (master);
-CREATE TABLE IF NOT EXISTS interlock_erased (subject {blob} PRIMARY KEY, moment BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS interlock_erasures (
+    subject {blob} PRIMARY KEY, generation BIGINT NOT NULL, moment BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS interlock_key_state (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
 INSERT INTO interlock_key_state VALUES ('generation', 0), ('format', 1) ON CONFLICT DO NOTHING
+"""
+_ERASE = """
+INSERT INTO interlock_erasures
+    SELECT ?, value, ? FROM interlock_key_state WHERE name = 'generation'
+    ON CONFLICT (subject) DO UPDATE SET generation = excluded.generation, moment = excluded.moment
 """
 _MANY = 500  # values in one statement
 _PAUSE = 1.0  # seconds before a store that was away is tried again
@@ -43,6 +49,16 @@ class Kept(NamedTuple):
     id: bytes
     wrapped: bytes
     master: str
+
+
+class Erasure(NamedTuple):
+    """When a subject was erased: as which of all erasures, and by the clock.
+
+    Clocks are set back at times; what was recorded by somebody who knew of this erasure is newer.
+    """
+
+    generation: int
+    moment: int
 
 
 class Holding(msgspec.Struct, frozen=True):
@@ -103,19 +119,16 @@ class Store:
     def erase(self, subjects: Sequence[bytes], also: Sequence[bytes], moment: int) -> int:
         """Forget the keys of `subjects` and of `also`; returns how many there were.
 
-        What was recorded about `subjects` until `moment` counts as erased from now on.
+        What is recorded about `subjects` by whoever does not know of this erasure counts as erased;
+        so does, where nobody can tell who knew what, all until `moment`.
         """
         with self._ready() as connection, connection.transaction():
             gone = _delete(connection, [*subjects, *also])
-            for subject in subjects:
-                connection.execute(
-                    "INSERT INTO interlock_erased VALUES (?, ?)"
-                    " ON CONFLICT (subject) DO UPDATE SET moment = excluded.moment",
-                    (subject, moment),
-                )
             connection.execute(
                 "UPDATE interlock_key_state SET value = value + 1 WHERE name = 'generation'"
             )
+            for subject in subjects:
+                connection.execute(_ERASE, (subject, moment))
         return gone
 
     def forget(self, subjects: Sequence[bytes]) -> int:
@@ -128,11 +141,12 @@ class Store:
         with self._ready() as connection:
             connection.shred()
 
-    def erased(self) -> dict[bytes, int]:
-        """Until when each erased subject was erased, in microseconds since 1970."""
+    def erased(self) -> dict[bytes, Erasure]:
+        """When each erased subject was erased; moments are microseconds since 1970, UTC."""
+        query = "SELECT subject, generation, moment FROM interlock_erasures"
         with self._ready() as connection:
-            rows = connection.execute("SELECT subject, moment FROM interlock_erased")
-        return {bytes(subject): int(moment) for subject, moment in rows}
+            rows = connection.execute(query)
+        return {bytes(subject): Erasure(*when) for subject, *when in rows}
 
     def tie(self, hasher: Hasher) -> None:
         """Belong to the hash key of `hasher` from the first time on.

@@ -7,6 +7,8 @@ and on the disk.
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +27,7 @@ from interlock.errors import JournalError
 from interlock.journal import payload
 from interlock.journal.record import Answer, Record
 from interlock.journal.sinks import rows
+from interlock.journal.sinks.sink import Confirm, certain
 from interlock.journal.syncing import sync
 from interlock.state.tables import PREDICTIONS
 
@@ -73,6 +76,7 @@ class ParquetSink:
         self._cursors = directory / f".cursors-{journal}.json"
         self._kept: dict[str, int] = {}
         self._open: dict[Place, _File] = {}
+        self._confirm: Confirm = certain
 
     def cursors(self) -> dict[str, int]:
         self._drop()
@@ -82,7 +86,11 @@ class ParquetSink:
             self._kept = msgspec.json.decode(text, type=dict[str, int])
         return dict(self._kept)
 
-    def write(self, segment: str, records: Sequence[Record], end: int) -> None:
+    def write(
+        self, segment: str, records: Sequence[Record], end: int, confirm: Confirm = certain
+    ) -> None:
+        if not self._open:
+            self._confirm = confirm  # the first is the oldest: it has to hold for all
         with _translated(self._directory):
             for place, lines in _placed(records).items():
                 if place not in self._open:
@@ -90,7 +98,9 @@ class ParquetSink:
                 self._open[place].add(lines)
 
     def finish(self, segment: str, end: int) -> None:
-        with _translated(self._directory):
+        with _translated(self._directory), locked(self._directory, shared=True):
+            if self._open:
+                self._confirm()
             while self._open:
                 _, file = self._open.popitem()
                 file.finish()
@@ -186,6 +196,17 @@ def settle(draft: Path, path: Path) -> None:
     sync(draft)
     draft.replace(path)
     sync(path.parent)
+
+
+@contextmanager
+def locked(directory: Path, *, shared: bool = False) -> Iterator[None]:
+    """Keep rows from coming under `directory`, or come with others, while it is open."""
+    file = os.open(directory / ".lock", os.O_RDONLY | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)
 
 
 @contextmanager

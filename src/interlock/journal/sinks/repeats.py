@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from interlock.journal.sinks.rows import COLUMNS, Cells
 from interlock.state import labels
+from interlock.state.labels import About
 from interlock.state.tables import LABELS
 
 
@@ -28,27 +29,35 @@ def without(connection: sa.Connection, cells: Sequence[Cells]) -> list[Cells]:
     What is sealed cannot be compared without its key, so it is always kept.
     """
     rows = [dict(zip(COLUMNS[LABELS], one, strict=True)) for one in cells]
-    about = [_prediction(connection, row) for row in rows]
-    holding = labels.current(connection, sorted({name for name in about if name is not None}))
-    known: dict[str, _Said | None] = {
-        name: _said(row._asdict()) for name, row in holding.items() if row.seal is None
-    }
+    about = [_about(connection, row) for row in rows]
+    known = _known(connection, about)
     new = []
-    for one, row, name in zip(cells, rows, about, strict=True):
+    for one, row, whom in zip(cells, rows, about, strict=True):
         said = _said(row) if row["seal"] is None else None
-        if name is not None and said is not None and known.get(name) == said:
+        if said is not None and known.get(whom) == said:
             continue
-        if name is not None:
-            known[name] = said
+        known[whom] = said
         new.append(one)
     return new
 
 
-def _prediction(connection: sa.Connection, row: dict[str, Any]) -> str | None:
+def _known(connection: sa.Connection, about: Sequence[About]) -> dict[About, _Said | None]:
+    """What holds already, as far as it can be read."""
+    named = sorted({whom.prediction for whom in about if whom.prediction is not None})
+    keys = sorted({whom.key for whom in about if whom.key is not None})
+    rows = {About(name): row for name, row in labels.current(connection, named).items()}
+    rows |= {
+        About(None, row.key, row.at, row.deployment): row
+        for row in labels.waiting(connection, keys)
+    }
+    return {whom: _said(row._asdict()) for whom, row in rows.items() if row.seal is None}
+
+
+def _about(connection: sa.Connection, row: dict[str, Any]) -> About:
     if row["key"] is None or row["at"] is None:
-        named: str | None = row["prediction"]
-        return named
-    return labels.nearest(connection, row["key"], row["at"], row["deployment"])
+        return About(row["prediction"])
+    name = labels.nearest(connection, row["key"], row["at"], row["deployment"])
+    return About(name) if name else About(None, row["key"], row["at"], row["deployment"])
 
 
 def _said(row: dict[str, Any]) -> _Said:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from interlock import private
 from interlock.errors import JournalError
-from interlock.journal.sinks.parquet import settle
+from interlock.journal.sinks.parquet import locked, settle
 
 
 def erase(directory: Path, subject: bytes) -> tuple[int, int]:
@@ -24,15 +24,23 @@ def erase(directory: Path, subject: bytes) -> tuple[int, int]:
         Names the first file that cannot be read or written.
     """
     gone, clear = 0, 0
-    for path in sorted(directory.rglob("*.parquet")):
-        try:
-            rows, readable = _erase(path, subject)
-        except FileNotFoundError:
-            continue  # too old, and pruned in between
-        except (OSError, pa.ArrowException) as error:
-            raise JournalError(f"{path} cannot be rewritten: {error}") from error
-        gone, clear = gone + rows, clear + readable
+    try:
+        with locked(directory):
+            for path in sorted(directory.rglob("*.parquet")):
+                rows, readable = _erased(path, subject)
+                gone, clear = gone + rows, clear + readable
+    except OSError as error:
+        raise JournalError(f"{directory} cannot be locked: {error}") from error
     return gone, clear
+
+
+def _erased(path: Path, subject: bytes) -> tuple[int, int]:
+    try:
+        return _erase(path, subject)
+    except FileNotFoundError:
+        return 0, 0  # too old, and pruned in between
+    except (OSError, pa.ArrowException) as error:
+        raise JournalError(f"{path} cannot be rewritten: {error}") from error
 
 
 def _erase(path: Path, subject: bytes) -> tuple[int, int]:

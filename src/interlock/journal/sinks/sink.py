@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol, TypeAlias
 
 from interlock.journal.record import Record
+
+Confirm: TypeAlias = Callable[[], None]
+"""Raises OutdatedError when records that were handed over may not be kept any more."""
+
+
+def certain() -> None:
+    """Nothing can have come in between."""
 
 
 class Sink(Protocol):
@@ -26,10 +33,13 @@ class Sink(Protocol):
     def cursors(self) -> dict[str, int]:
         """Bytes that are kept of each segment, by its name."""
 
-    def write(self, segment: str, records: Sequence[Record], end: int) -> None:
+    def write(
+        self, segment: str, records: Sequence[Record], end: int, confirm: Confirm = certain
+    ) -> None:
         """Keep `records`, the segment's next ones up to byte `end`.
 
-        A repeated id changes nothing.
+        A repeated id changes nothing. `confirm` is called when whoever erases cannot overlook them
+        any more, and before they are kept: what it raises keeps them out.
         """
 
     def finish(self, segment: str, end: int) -> None:

@@ -12,7 +12,8 @@ from interlock.journal.record import Record
 from interlock.journal.sinks import repeats
 from interlock.journal.sinks.copy import copy
 from interlock.journal.sinks.rows import COLUMNS, Cells, rows
-from interlock.state import database, schema
+from interlock.journal.sinks.sink import Confirm, certain
+from interlock.state import database, schema, subjects
 from interlock.state.tables import CURSORS, FAILURES, LABELS, PREDICTIONS
 
 
@@ -36,19 +37,25 @@ class SqlSink:
         with self._engine.connect() as connection:
             return {row.segment: row.position for row in connection.execute(query)}
 
-    def write(self, segment: str, records: Sequence[Record], end: int) -> None:
+    def write(
+        self, segment: str, records: Sequence[Record], end: int, confirm: Confirm = certain
+    ) -> None:
         made = rows(records)
         self._foothold.check()
         with database.translated(self._engine), self._engine.begin() as connection:
+            schema.hold(connection)
+            database.lock(connection, subjects.LOCK, shared=True)
             for table, cells in zip((PREDICTIONS, FAILURES, LABELS), made, strict=True):
                 new = repeats.without(connection, cells) if cells and table is LABELS else cells
                 if new:
                     _insert(connection, table, new)
             self._advance(connection, segment, end)
+            confirm()
 
     def finish(self, segment: str, end: int) -> None:
         self._foothold.check()
         with self._engine.begin() as connection:
+            schema.hold(connection)
             self._advance(connection, segment, end)
 
     def forget(self, segments: Collection[str]) -> None:
