@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -294,6 +296,22 @@ def test_rollback_says_which_version_is_back(judged: Run) -> None:
     assert judged("rollback", "ecg", "--reason", "it harms") == "champion is ecg:1.0.0 again\n"
     last = read(judged("history", "ecg", "--json"))[-1]
     assert (last["move"], last["reason"]) == ("rollback", "it harms")
+
+
+def test_a_rollback_loads_no_mlflow(judged: Run, home: Path) -> None:
+    """It takes seconds to import, and whoever rolls back has none to lose; the package is here."""
+    judged("pull", "ecg:1.0.0")
+    judged("promote", "ecg", "1.1.0", "--to", "champion", "--force", "--reason", "why not")
+    code = (
+        "import sys\n"
+        "from interlock.cli import main\n"
+        "try:\n    main(['model', 'rollback', 'ecg'])\n"
+        "except SystemExit as ended:\n"
+        "    heavy = {'mlflow', 'pandas', 'sklearn', 'alembic', 'structlog'} & set(sys.modules)\n"
+        "    print(ended.code, sorted(heavy))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "champion is ecg:1.0.0 again\n0 []\n"
 
 
 def test_status_tells_who_is_live_what_gates_found_and_what_is_left(judged: Run) -> None:

@@ -22,7 +22,7 @@ def units(code: list[int], group: list[str]) -> list[int]:
     """What is drawn together, numbered in order."""
     found = copies.units(copies.Copies(np.array(code), len(set(code))), np.array(group))
     assert found is not None
-    return np.unique(found, return_inverse=True)[1].tolist()
+    return [int(one) for one in np.unique(found, return_inverse=True)[1]]
 
 
 def test_copies_have_the_same_input_and_the_same_truth() -> None:
