@@ -23,9 +23,10 @@ from sksurv.datasets import load_flchain
 from interlock import policy as policies
 from interlock.data import parts
 from interlock.data.rows import Rows
-from interlock.gates import robustness
+from interlock.gates import champion, floor, robustness
 from interlock.gates.case import Case
 from interlock.gates.finding import Finding, Intervals
+from interlock.package import Package
 from interlock.package.builder import build
 from interlock.registry import Registry
 from interlock.signature.schema import Number, Signature, Vector
@@ -42,31 +43,39 @@ class Bench:
         self, folder: Path, registry: Registry, rows: pd.DataFrame, more: str = ""
     ) -> None:
         rows.to_parquet(folder / "rows.parquet")
-        text = f'[model]\nname = "m"\n[data]\nsource = "rows.parquet"\n{more}{SPLITS}'
-        self.policy = policies.parse(text)
+        self.text = f'[model]\nname = "m"\n[data]\nsource = "rows.parquet"\n{more}{SPLITS}'
+        self.policy = policies.parse(self.text)
         self._folder, self._registry = folder, registry
         read = parts.read(self.policy, folder)
         self.train, self.holdout = read["train"], read["holdout"]
 
     def judge(self, model: Any, signature: Signature | None = None) -> Finding:
         """What the gate finds about `model`, with nothing live yet."""
-        package = build(
+        return robustness.check(self.case(self.build(model, signature=signature)))
+
+    def build(
+        self, model: Any, version: str = "1.0.0", signature: Signature | None = None
+    ) -> Package:
+        """The package of a model."""
+        return build(
             model,
             name="m",
-            version="1.0.0",
+            version=version,
             sample=self.train.features,
             signature=signature,
-            out=self._folder / "package",
+            out=self._folder / f"package-{version}",
         )
-        case = Case(
-            policy=self.policy,
+
+    def case(self, challenger: Package, champion: Package | None = None, more: str = "") -> Case:
+        """A case on the holdout, with more policy."""
+        return Case(
+            policy=policies.parse(self.text + more),
             folder=self._folder,
-            challenger=package,
-            champion=None,
+            challenger=challenger,
+            champion=champion,
             scratch=self._folder,
             book=self._registry,
         )
-        return robustness.check(case)
 
 
 def diabetes() -> pd.DataFrame:
@@ -171,6 +180,21 @@ def test_a_scaler_that_is_wrong_by_a_little_or_in_one_column_fails(
     finding = bench.judge(model)
     assert finding.verdict == "failed", finding.sentence
     assert said in finding.sentence
+
+
+@pytest.mark.parametrize("bench", [radii], indirect=True)
+def test_what_it_cannot_see_costs_quality_or_nothing(bench: Bench) -> None:
+    """One column, twice too wide, is no further off than a sample may be; two gates catch it."""
+    sound = fitted(bench, LINEAR)
+    wrong = copy.deepcopy(sound)
+    column = int(np.abs(wrong[-1].coef_).argmax())
+    wrong[0].scale_[column] *= 2
+    live, version = bench.build(sound), bench.build(wrong, "1.0.1")
+    more = "[gates.champion]\nmargin = 0.05\n[gates.floor]\nbounds = {mae = 0.5}\n"
+    assert robustness.check(bench.case(version, more=more)).figures["suspicions"] == "none"
+    assert champion.check(bench.case(version, live, more)).verdict == "failed"
+    assert floor.check(bench.case(version, more=more)).verdict == "failed"
+    assert floor.check(bench.case(live, more=more)).verdict == "passed"
 
 
 @pytest.mark.parametrize("bench", [diabetes], indirect=True)
