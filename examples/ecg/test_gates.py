@@ -336,12 +336,12 @@ def test_an_equal_model_is_inconclusive_and_passes_non_inferiority(other: Bench)
 
 
 def test_a_scaler_wrong_from_the_start_fails_robustness(other: Bench) -> None:
-    """The graph answers as recorded, and betrays itself when its inputs come in another unit."""
+    """The graph answers as recorded, but its training rows are not scaled as they were to be."""
     package = other.train("wrong", "--policy", "wrong.toml", factor=10)
     version = json.loads((package / "manifest.json").read_text())["version"]
     printed = other.gate(version, "parity", "robustness", code=1)
     assert verdicts(printed) == {"parity": "passed", "robustness": "failed"}
-    assert "does not scale inputs as its training did" in printed
+    assert "Its preprocessing is not that of its training rows" in printed
 
 
 def unscaled(package: Path) -> None:

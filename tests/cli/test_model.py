@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -87,7 +89,7 @@ def test_show_has_digest_and_metrics(released: Run) -> None:
 
 def test_history_tells_who_moved_what_and_why(released: Run) -> None:
     """Periods in order; the first ends where the second begins."""
-    released("alias", "ecg", "1.1.0", "champion", "--reason", "better recall")
+    released("alias", "ecg", "1.1.0", "champion", "--reason", "better recall", "--force")
     first, second = read(released("history", "ecg", "--json"))
     assert (first["version"], first["actor"], first["reason"]) == ("1.0.0", "ann", "first release")
     assert first["end"] == second["start"]
@@ -98,7 +100,7 @@ def test_history_tells_who_moved_what_and_why(released: Run) -> None:
 
 def test_history_at_a_moment_shows_what_was_live_then(released: Run) -> None:
     """One period for each alias that was set, or a sentence that there was none."""
-    released("alias", "ecg", "1.1.0", "champion", "--reason", "better recall")
+    released("alias", "ecg", "1.1.0", "champion", "--reason", "better recall", "--force")
     first, second = read(released("history", "ecg", "--json"))
     for period in (first, second):
         (then,) = read(released("history", "ecg", "--at", period["start"], "--json"))
@@ -113,9 +115,63 @@ def test_an_alias_is_taken_away(released: Run) -> None:
         "alias", "ecg", "1.1.0", "champion", "--reason", "x", "--delete", exit_code=3
     )
     assert "is on ecg:1.0.0, not on 1.1.0" in refused
-    released("alias", "ecg", "1.0.0", "champion", "--reason", "harmful", "--delete")
-    (period,) = read(released("history", "ecg", "--json"))
-    assert period["ended_because"] == "harmful"
+    released("alias", "ecg", "1.1.0", "staging", "--reason", "look")
+    released("alias", "ecg", "1.1.0", "staging", "--reason", "done", "--delete")
+    assert released("history", "ecg").splitlines()[-1].split()[:2] == ["staging", "none"]
+
+
+def test_the_champion_is_taken_away_by_force_alone(released: Run) -> None:
+    """The history tells who did it, when and why, the status as long as it is so."""
+    words = ("alias", "ecg", "1.0.0", "champion", "--reason", "harmful", "--delete")
+    refused = released(*words, exit_code=1)
+    assert "ecg:1.0.0 is champion of ecg: nobody who asks for ecg would be answered" in refused
+    assert "interlock model rollback ecg" in refused
+    released(*words, "--force")
+    first, away = read(released("history", "ecg", "--json"))
+    assert (first["end"], first["ended_because"]) == (away["start"], "harmful")
+    for command in ("history", "status"):
+        line = released(command, "ecg").splitlines()[-1]
+        assert line.split()[:3] == ["champion", "none", away["start"]]
+        assert line.split()[-4:] == ["taken", "away,", "forced", "harmful"]
+    assert "no alias of ecg was set" in released("history", "ecg", "--at", away["start"])
+
+
+def test_the_champions_alias_is_moved_on_evidence_or_by_force(judged: Run, home: Path) -> None:
+    """By hand it takes the same gates as a promotion, also while there is no champion."""
+    words = ("alias", "ecg", "1.1.0", "champion", "--reason", "better")
+    assert "  champion: inconclusive" in judged(*words, exit_code=1)
+    judged("alias", "ecg", "1.0.0", "champion", "--reason", "harmful", "--delete", "--force")
+    assert "  champion: inconclusive" in judged(*words, exit_code=1)
+    registry = Registry(Settings(home=home, actor="ann"))
+    _, version = registry.versions("ecg")
+    change: dict[str, Any] = {"verdict": "passed", "champion": None}
+    found = registry.evidence("ecg", version.digest).values()
+    registry.record([msgspec.structs.replace(one, **change) for one in found])
+    registry.close()
+    judged(*words)
+    assert read(judged("history", "ecg", "--json"))[-1]["forced"] is False
+    judged("alias", "ecg", "1.0.0", "champion", "--reason", "I know better", "--force")
+    assert "alias, forced" in judged("status", "ecg")
+
+
+def test_without_a_champion_the_last_ones_rules_hold(judged: Run, home: Path) -> None:
+    """Taking it away frees nobody: a gate that it needed is dropped, not forgotten."""
+    judged("promote", "ecg", "1.1.0", "--to", "champion", "--force", "--reason", "why not")
+    judged("alias", "ecg", "1.1.0", "champion", "--reason", "harmful", "--delete", "--force")
+    registry = Registry(Settings(home=home, actor="ann"))
+    first, second = registry.versions("ecg")
+    found = registry.evidence("ecg", second.digest)["integrity"]
+    change: dict[str, Any] = {
+        "version": "1.0.0",
+        "digest": first.digest,
+        "champion": None,
+        "policy": "sha256:lax",
+        "needs": {"staging": [], "champion": ["integrity"]},
+    }
+    registry.record([msgspec.structs.replace(found, **change)])
+    registry.close()
+    said = judged("promote", "ecg", "1.0.0", "--to", "champion", exit_code=1)
+    assert "  champion: dropped; 1.1.0 became champion under a policy that needs it" in said
 
 
 def test_an_alias_needs_a_reason(released: Run) -> None:
@@ -240,6 +296,22 @@ def test_rollback_says_which_version_is_back(judged: Run) -> None:
     assert judged("rollback", "ecg", "--reason", "it harms") == "champion is ecg:1.0.0 again\n"
     last = read(judged("history", "ecg", "--json"))[-1]
     assert (last["move"], last["reason"]) == ("rollback", "it harms")
+
+
+def test_a_rollback_loads_no_mlflow(judged: Run, home: Path) -> None:
+    """It takes seconds to import, and whoever rolls back has none to lose; the package is here."""
+    judged("pull", "ecg:1.0.0")
+    judged("promote", "ecg", "1.1.0", "--to", "champion", "--force", "--reason", "why not")
+    code = (
+        "import sys\n"
+        "from interlock.cli import main\n"
+        "try:\n    main(['model', 'rollback', 'ecg'])\n"
+        "except SystemExit as ended:\n"
+        "    heavy = {'mlflow', 'pandas', 'sklearn', 'alembic', 'structlog'} & set(sys.modules)\n"
+        "    print(ended.code, sorted(heavy))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "champion is ecg:1.0.0 again\n0 []\n"
 
 
 def test_status_tells_who_is_live_what_gates_found_and_what_is_left(judged: Run) -> None:

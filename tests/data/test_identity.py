@@ -132,3 +132,33 @@ def test_hashes_that_packages_keep_never_change() -> None:
     found = [f"{one:016x}" for one in hashes(FRAME)]
     assert found == ["1d4e6ae7662f6c32", "a7ebdf996cc10365", "beb4f446873c5169"]
     assert hashes({"x": [1]}) != identity.hashes({"x": [1]}, seed=0).tolist()
+
+
+def test_rows_with_fewer_digits_are_alike() -> None:
+    """As float32, and rounded to 6 decimals: most of the rows where they are long, not all."""
+    beats = np.random.default_rng(0).normal(size=(1000, 140))
+    known = identity.likenesses({"beat": beats})
+    assert (identity.likenesses({"beat": beats.astype(np.float32)}) == known).mean() > 0.95
+    assert (identity.likenesses({"beat": beats.round(6)}) == known).mean() > 0.7
+    assert (
+        identity.hashes({"beat": beats.round(6)}) == identity.hashes({"beat": beats})
+    ).sum() == 0
+
+
+def test_rows_that_are_near_each_other_are_not_alike() -> None:
+    """By chance no two are: with one fraction all digits count, and whole numbers always do."""
+    random = np.random.default_rng(0)
+    for fractions in (1, 2, 8, 32):
+        rows = {"x": random.normal(size=(20_000, fractions))}
+        assert len(np.unique(identity.likenesses(rows))) == 20_000
+    amounts = np.full((2, 8), 0.5), np.array([123456, 123457])
+    assert len(np.unique(identity.likenesses({"x": amounts[0], "n": amounts[1]}))) == 2
+    tiny = {"x": np.array([[1e-30, 2e-30], [1e-30, 3e-30]])}
+    assert len(np.unique(identity.likenesses(tiny))) == 2
+
+
+def test_likeness_asks_neither_for_dtypes_nor_for_order() -> None:
+    """Whole numbers as floats, text and what is missing, in whatever order of columns."""
+    one = {"n": np.array([1, 2]), "x": np.array([0.5, np.nan]), "w": ["a", ""]}
+    other = {"w": ["a", None], "x": np.array([0.5, np.nan], np.float32), "n": [1.0, 2.0]}
+    assert (identity.likenesses(one) == identity.likenesses(other)).all()

@@ -189,6 +189,7 @@ def test_evidence_says_whose_rows_judged_and_who_has_seen_them(
         assert finding.figures["holdout rows"] == {
             "source": source,
             "count": len(case.holdout()),
+            "different": len(case.holdout()),
             "seen by challenger": "none",
             "seen by champion": "unknown: its package does not say which rows those were",
         }
@@ -212,3 +213,48 @@ def test_a_file_that_is_sorted_otherwise_is_the_same_holdout(
     assert (one.look, one.holdout) == (other.look, other.holdout)
     for figure in ("low", "high", "challenger", "champion"):
         assert one.figures[figure] == other.figures[figure]
+
+
+def test_a_holdout_less_a_row_has_no_alpha_of_its_own(
+    make_case: MakeCase, registry: Registry, tmp_path: Path
+) -> None:
+    """More than half of its rows were looked at: the look is the next one at those, and says so."""
+    fresh = {name: values[:200] for name, values in signals().items()}
+    fresh["beat"] = fresh["beat"] + np.float32(0.25)
+    cut = {"whole": slice(0, 100), "less": slice(0, 99), "half": slice(50, 150)}
+    for name, rows in {**cut, "more": slice(40, 140)}.items():
+        save(tmp_path / f"{name}.npz", {key: values[rows] for key, values in fresh.items()})
+
+    def looked(name: str) -> tuple[str, int, str]:
+        case = make_case("1.0.1", "1.0.0", holdout_file=tmp_path / f"{name}.npz")
+        (finding,) = runner.run(case, ["champion"]).findings
+        assert finding.holdout == case.holdout().digest
+        told = finding.figures["holdout rows"].get("counted with", "")
+        return finding.holdout or "", finding.look or 0, told
+
+    whole, look, told = looked("whole")
+    assert (look, told) == (1, "")
+    less, look, told = looked("less")
+    assert (look, told) == (2, f"{whole[:19]}: 100.0% of the rows were looked at before")
+    assert looked("less")[:2] == (less, 2)
+    assert registry.looks(less) == registry.looks(whole)
+    half, look, told = looked("half")
+    assert (look, told) == (1, "")
+    _, look, told = looked("more")
+    assert (look, told) == (2, f"{half[:19]}: 100.0% of the rows were looked at before")
+
+
+def test_a_holdout_that_was_rounded_has_no_alpha_of_its_own(
+    make_case: MakeCase, tmp_path: Path
+) -> None:
+    """Nor does one with a column more, which no model reads."""
+    fresh = {name: values[:100] for name, values in signals().items()}
+    fresh["beat"] = fresh["beat"] + np.float32(0.25)
+    save(tmp_path / "exact.npz", fresh)
+    save(tmp_path / "rounded.npz", fresh | {"beat": fresh["beat"].astype(float).round(6)})
+    save(tmp_path / "more.npz", fresh | {"other": np.arange(100.0)[:, None]})
+    looks = [
+        make_case(holdout_file=tmp_path / f"{name}.npz").spend("floor", "s", 0.05).number
+        for name in ("exact", "rounded", "more")
+    ]
+    assert looks == [1, 2, 3]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
-from interlock.gates import champion
+from interlock.gates import champion, runner
+from interlock.gates.finding import Finding
 from tests.gates.conftest import MakeCase, Project, save, signals
 
 ACCURACY = '[metrics]\nprimary = "accuracy"\n'
@@ -73,3 +75,28 @@ def test_rows_of_a_group_are_drawn_together(
             holdout_file=tmp_path / "fresh.npz",
         )
         assert champion.check(case).verdict == verdict
+
+
+def test_copies_of_rows_are_no_more_evidence(
+    make_case: MakeCase, waves: Project, tmp_path: Path
+) -> None:
+    """Sixty signals twenty times over are sixty: the limits stay where they are, and it is said."""
+    known = {name: values[400:460] for name, values in signals().items()}
+    known["beat"] = known["beat"] + np.float32(0.25)
+    save(tmp_path / "few.npz", known)
+    copied = {name: np.concatenate([values] * 20) for name, values in known.items()}
+    save(tmp_path / "many.npz", copied | {"age": np.arange(1200)})
+    alone = waves._replace(text='[model]\nname = "waves"\n[data]\ndrop = ["site", "age"]\n')
+    rules = ACCURACY + "[gates.champion]\nmargin = 0.1\n[gates.floor]\nbounds = {accuracy = 0.7}\n"
+
+    def found(file: str) -> list[Finding]:
+        case = make_case("1.0.1", "1.0.0", rules, project=alone, holdout_file=tmp_path / file)
+        return list(runner.run(case, ["champion", "floor"]).findings)
+
+    few, many = found("few.npz"), found("many.npz")
+    assert [one.verdict for one in many] == [one.verdict for one in few]
+    for one in many:
+        assert one.sentence.endswith(" (1,200 rows, 60 different: copies count once)")
+        assert one.figures["holdout rows"]["different"] == 60
+    low, copied_low = (one[0].figures["low"] for one in (few, many))
+    assert copied_low <= 0.8 * low < 0

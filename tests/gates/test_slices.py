@@ -69,7 +69,7 @@ def test_an_equal_challenger_is_worse_nowhere(make_case: MakeCase) -> None:
     finding = slices.check(make_case("1.0.1", "1.0.0", RULES))
     assert finding.verdict == "passed", finding.sentence
     listed = {row["slice"]: row["verdict"] for row in finding.figures["slices"]}
-    assert listed["site: west"] == "not judged: fewer than 30 rows"
+    assert listed["site: west"] == "not judged: fewer than 30 different rows"
     assert listed["label: wild"] == "passed"
     assert "(1 not judged)" in finding.sentence
 
@@ -104,7 +104,7 @@ def test_none_judged_is_inconclusive(make_case: MakeCase) -> None:
     """Silence is no pass."""
     finding = slices.check(make_case("1.0.1", "1.0.0", RULES + "least = 5000\n"))
     assert finding.verdict == "inconclusive"
-    assert "5000 rows each" in finding.sentence
+    assert "5000 different rows each" in finding.sentence
 
 
 def test_an_unknown_column_names_those_there_are(make_case: MakeCase) -> None:

@@ -4,7 +4,7 @@ import msgspec
 
 from interlock.package import Package
 from interlock.package.card import markdown
-from interlock.package.manifest import Code, Parity
+from interlock.package.manifest import Code, Parity, Seen
 from interlock.signature.schema import Category, Number, Signature, Value
 
 
@@ -78,3 +78,14 @@ def test_splits_may_have_metrics_of_their_own(beat: Package) -> None:
     card = markdown(manifest, beat.signature, examples=1, uncovered=[])
     assert "| test | 0.5000 |  |" in card
     assert "| holdout |  | 1.0000 |" in card
+
+
+def test_rows_that_were_seen_are_told(beat: Package) -> None:
+    """How many of which part, or that nobody knows."""
+    seen = Seen(parts={"train": 2000, "test": 90}, columns=("beat",), rows=2090, group="ward")
+    manifest = msgspec.structs.replace(beat.manifest, seen=msgspec.structs.replace(seen, groups=7))
+    card = markdown(manifest, beat.signature, examples=3, uncovered=[])
+    assert "| rows seen | 2,000 of train, 90 of test, 7 groups by ward; their hashes" in card
+    unknown = msgspec.structs.replace(beat.manifest, seen=None)
+    card = markdown(unknown, beat.signature, examples=3, uncovered=[])
+    assert "| rows seen | not known" in card

@@ -61,7 +61,7 @@ def in_five_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_history_says_what_was_live_when_by_whom_and_why(released: Registry, name: str) -> None:
     """A move ends one period and begins the next at the same moment."""
     before = moment.now()
-    released.set_alias(name, "champion", "1.1.0", "better recall")
+    released.set_alias(name, "champion", "1.1.0", "better recall", force=True)
     first, second = released.history(name)
     assert (first.version, first.actor, first.reason) == ("1.0.0", "ann", "first release")
     assert (second.version, second.actor, second.reason) == ("1.1.0", "ann", "better recall")
@@ -72,9 +72,11 @@ def test_history_says_what_was_live_when_by_whom_and_why(released: Registry, nam
 
 def test_a_removed_alias_leaves_its_period(released: Registry, name: str) -> None:
     """After the removal nothing is live, and the history says who and why."""
-    released.remove_alias(name, "champion", "harmful")
-    (only,) = released.history(name)
-    assert (only.ended_by, only.ended_because) == ("ann", "harmful")
+    released.remove_alias(name, "champion", "harmful", force=True)
+    first, away = released.history(name)
+    assert (first.ended_by, first.ended_because) == ("ann", "harmful")
+    assert (away.gone, away.actor, away.reason, away.forced) == (True, "ann", "harmful", True)
+    assert (away.start, away.end) == (first.end, None)
     with pytest.raises(UnknownError):
         released.resolve(name)
 
@@ -113,7 +115,7 @@ def test_an_alias_that_is_being_moved_is_waited_for(
     monkeypatch.setattr(ledger, "WAIT", 0.1)
     intend(released, name, "1.1.0")
     with pytest.raises(ConflictError, match=f"bob is moving champion of {name} since 2"):
-        released.remove_alias(name, "champion", "harmful")
+        released.remove_alias(name, "champion", "harmful", force=True)
     assert events(released, name)[2:] == ["intended"]
 
 
@@ -123,7 +125,7 @@ def test_an_alias_is_free_again_after_a_crash(
     """What never arrived is given up first, then the new move is made."""
     intend(released, name, "1.1.0")
     in_five_minutes(monkeypatch)
-    released.remove_alias(name, "champion", "harmful")
+    released.remove_alias(name, "champion", "harmful", force=True)
     assert events(released, name)[2:] == ["intended", "abandoned", "intended", "moved"]
 
 
@@ -168,20 +170,21 @@ def test_a_move_behind_our_back_is_noticed(released: Registry, name: str) -> Non
 
 
 def test_a_removal_behind_our_back_is_noticed(released: Registry, name: str) -> None:
-    """Deleting the alias, or the version under it, ends the period."""
+    """Deleting the alias, or the version under it, ends the period; nobody is named for it."""
     released._backend._client.delete_model_version(name, "1")
-    (only,) = released.history(name)
-    assert only.end is not None
-    assert only.ended_by is None
+    first, away = released.history(name)
+    assert first.end == away.start
+    assert first.ended_by is None
+    assert (away.gone, away.noticed, away.actor) == (True, True, None)
     assert events(released, name)[2:] == ["noticed"]
 
 
 def test_the_history_outlives_its_model(released: Registry, name: str) -> None:
     """What was live is still known when the model is gone from MLflow."""
     released._backend._client.delete_registered_model(name)
-    (only,) = released.history(name)
-    assert (only.version, only.reason) == ("1.0.0", "first release")
-    assert only.end is not None
+    first, away = released.history(name)
+    assert (first.version, first.reason) == ("1.0.0", "first release")
+    assert first.end == away.start
 
 
 def test_looking_twice_notices_once(released: Registry, name: str) -> None:
@@ -202,7 +205,7 @@ def test_people_who_move_at_once_leave_a_whole_history(
         registry = Registry(
             Settings(home=settings.home, tracking_uri=settings.tracking_uri, actor=actor)
         )
-        registry.set_alias(name, "champion", f"1.{number % 2}.0", f"reason {number}")
+        registry.set_alias(name, "champion", f"1.{number % 2}.0", f"reason {number}", force=True)
         registry.close()
 
     with ThreadPoolExecutor(4) as pool:
@@ -225,6 +228,6 @@ def test_a_broken_history_is_reported_but_keeps_nobody_from_rolling_back(
         connection.execute(sa.text("UPDATE interlock_history SET reason = 'another'"))
     with pytest.raises(RegistryError, match="history of ecg is broken at entry 1"):
         registry.history("ecg")
-    registry.remove_alias("ecg", "champion", "roll back")
+    registry.remove_alias("ecg", "champion", "roll back", force=True)
     with pytest.raises(UnknownError):
         registry.resolve("ecg")

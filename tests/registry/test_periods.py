@@ -42,10 +42,13 @@ def test_intentions_and_what_came_of_nothing_are_no_periods() -> None:
     assert periods([entry(1, "intended", 1), entry(2, "abandoned", 1)]) == []
 
 
-def test_a_removed_alias_ends_its_period_and_begins_none() -> None:
-    """After a removal nothing is live."""
-    (only,) = periods([entry(1, "moved", 1), entry(2, "moved", None)])
-    assert (only.end, only.ended_because) == (day(2), "reason 2")
+def test_a_removed_alias_ends_its_period_and_is_away() -> None:
+    """Until it is put somewhere again; who took it away and why is told, too."""
+    moves = [entry(1, "moved", 1), entry(2, "moved", None), entry(3, "moved", 2)]
+    first, away, _again = periods(moves)
+    assert (first.end, first.ended_because) == (day(2), "reason 2")
+    assert (away.gone, away.version, away.reason) == (True, None, "reason 2")
+    assert (away.start, away.end) == (day(2), day(3))
 
 
 def test_aliases_have_periods_of_their_own() -> None:

@@ -85,11 +85,37 @@ def test_who_is_promoted_again_is_held_to_what_was_found_anew() -> None:
     assert told.needs == LAX
 
 
+def test_taking_the_champion_away_frees_nobody_of_its_rules() -> None:
+    """The last champion there was counts."""
+    told = of_champion([entry(2, 1), entry(3, None)], [finding(1, 1, STRICT)])
+    assert told is not None
+    assert (told.version, told.needs) == ("1.1.0", STRICT)
+
+
+def test_a_champion_by_force_frees_nobody_of_the_rules_before() -> None:
+    """Its own rules hold, and those before it: a refusal names the version whose rule it is."""
+    entries = [entry(2, 1), entry(4, 2, forced=True)]
+    told = of_champion(entries, [finding(1, 1, STRICT), finding(3, 2, LAX, "b")])
+    assert told is not None
+    assert (told.version, told.policy) == ("1.2.0", "b")
+    assert told.needs == {"champion": ["parity", "infra"]}
+    assert (told.of("parity"), told.of("infra")) == ("1.2.0", "1.1.0")
+    unseen = of_champion(entries, [finding(1, 1, STRICT)])
+    assert unseen is not None
+    assert unseen.needs == STRICT
+
+
+def test_a_champion_on_evidence_ends_the_rules_before() -> None:
+    """Who passed a gate once more, after it was dropped, has dropped it for the next."""
+    told = of_champion([entry(2, 1), entry(4, 2)], [finding(1, 1, STRICT), finding(3, 2, LAX)])
+    assert told is not None
+    assert told.needs == LAX
+
+
 def test_without_a_champion_or_its_evidence_there_are_none() -> None:
-    """Nothing was ever live, it was taken away, nobody looked, or it is none of ours."""
+    """Nothing was ever live, nobody looked, or it is none of ours."""
     found = [finding(1, 1, STRICT)]
     assert of_champion([], found) is None
-    assert of_champion([entry(2, 1), entry(3, None)], found) is None
     assert of_champion([entry(2, 2)], found) is None
     assert of_champion([entry(2, 7, digest=None, version=None)], found) is None
     assert of_champion([entry(2, 1, event="intended")], found) is None

@@ -68,9 +68,17 @@ def test_the_previous_champion_is_where_a_rollback_would_go() -> None:
 
 
 def test_without_aliases_nobody_holds_a_role() -> None:
-    """Once the champion was taken away, there is nothing to roll back from."""
+    """Once another alias was taken away, nobody asks for it any more."""
     assert roles([]) == []
-    assert roles([entry(1, 1), entry(2, 2), entry(3, None)]) == []
+    assert roles([entry(1, 1, "staging"), entry(2, None, "staging")]) == []
+
+
+def test_a_champion_that_was_taken_away_is_told_of() -> None:
+    """By whom and by what right; there is nothing to roll back from."""
+    entries = [entry(1, 1), entry(2, 2), entry(3, None, forced=True)]
+    (only,) = standings(entries, nothing)
+    assert (only.role, only.period.gone, only.period.forced) == ("champion", True, True)
+    assert only.period.reason == "reason 3"
 
 
 def test_verdicts_are_those_of_exactly_this_package() -> None:

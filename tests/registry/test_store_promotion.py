@@ -91,7 +91,9 @@ def test_an_alias_that_was_set_by_hand_counts_as_forced(
     any_registry: Registry, versions: Versions, name: str
 ) -> None:
     """Nobody passes by the gates unseen; aliases that need no evidence are nobody's business."""
-    any_registry.set_alias(name, "champion", "1.1.0", "I know better")
+    with pytest.raises(PromotionError, match="no gate was run on"):
+        any_registry.set_alias(name, "champion", "1.1.0", "I know better")
+    any_registry.set_alias(name, "champion", "1.1.0", "I know better", force=True)
     any_registry.set_alias(name, "experiment", "1.2.0", "just a name")
     forced = {one.alias: one.forced for one in any_registry.history(name) if one.end is None}
     assert forced == {"champion": True, "experiment": False}

@@ -60,7 +60,7 @@ def test_only_what_changed_is_told(released: Registry) -> None:
     """A move of the champion says nothing of references that stayed."""
     watch = changes(released, ["ecg", "ecg:1.1.0"], PAUSE)
     next(watch)
-    timer = later(lambda: released.set_alias("ecg", "champion", "1.1.0", "better"))
+    timer = later(lambda: released.set_alias("ecg", "champion", "1.1.0", "better", force=True))
     assert versions(next(watch)) == {"ecg": "1.1.0"}
     timer.join()
 
@@ -70,7 +70,7 @@ def test_another_alias_on_the_same_version_is_no_change(released: Registry) -> N
     watch = changes(released, ["ecg"], PAUSE)
     next(watch)
     released.set_alias("ecg", "staging", "1.0.0", "again")
-    timer = later(lambda: released.set_alias("ecg", "champion", "1.1.0", "better"))
+    timer = later(lambda: released.set_alias("ecg", "champion", "1.1.0", "better", force=True))
     assert versions(next(watch)) == {"ecg": "1.1.0"}
     timer.join()
 
@@ -84,7 +84,7 @@ def test_a_registry_that_is_away_changes_nothing_and_is_logged_once(released: Re
     def come_back() -> None:
         away(released, back=True)
         time.sleep(10 * EVERY)
-        released.set_alias("ecg", "champion", "1.1.0", "better")
+        released.set_alias("ecg", "champion", "1.1.0", "better", force=True)
 
     with capture_logs() as logs:
         timer = later(come_back)
@@ -97,9 +97,9 @@ def test_a_removed_alias_leaves_the_last_version_in_force(released: Registry) ->
     """Nothing is told until the alias is somewhere else."""
     watch = changes(released, ["ecg"], PAUSE)
     next(watch)
-    released.remove_alias("ecg", "champion", "oops")
+    released.remove_alias("ecg", "champion", "oops", force=True)
     with capture_logs() as logs:
-        timer = later(lambda: released.set_alias("ecg", "champion", "1.1.0", "better"))
+        timer = later(lambda: released.set_alias("ecg", "champion", "1.1.0", "better", force=True))
         assert versions(next(watch)) == {"ecg": "1.1.0"}
         timer.join()
     assert "there is no ecg@champion" in logs[0]["reason"]

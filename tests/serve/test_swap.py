@@ -137,7 +137,7 @@ def test_a_moved_alias_swaps_the_model(
     with serving(home, "beat", workers=2, watch="0.2") as server:
         assert server.client.post("/predict", json=RECORD).json()["version"] == "1.0.0"
         with Load(server.url, clients=2) as load:
-            registry.set_alias("beat", "champion", "1.0.1", "better weights")
+            registry.set_alias("beat", "champion", "1.0.1", "better weights", force=True)
             server.wait_for(lambda: "1.0.1" in load.answers, seconds=40)
         assert load.failures == []
         assert set(load.statuses) == {200}
@@ -168,7 +168,7 @@ def test_a_version_that_cannot_be_fetched_is_fetched_later(
     with serving(home, "beat", watch="0.2") as server:
         artifacts = home / "artifacts"
         artifacts.rename(home / "elsewhere")
-        registry.set_alias("beat", "champion", "1.0.1", "better weights")
+        registry.set_alias("beat", "champion", "1.0.1", "better weights", force=True)
         server.wait_for(lambda: "cannot be fetched" in server.log(), seconds=40)
         assert server.client.post("/predict", json=RECORD).json()["version"] == "1.0.0"
         (home / "elsewhere").rename(artifacts)

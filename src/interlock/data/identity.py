@@ -4,6 +4,11 @@ A value has one canonical form of 8 bytes. Numbers are float64 whatever their dt
 came as float32 are the shortest decimals that read back the same, so 0.1 is 0.1 in both. Whole
 numbers too large for that, and text, are hashed. What is missing, an empty text included, is one
 and the same. Packages keep such hashes: what is the same row here stays the same row for good.
+
+What was written with fewer digits has other values, and is the same row to anybody who looks. So
+there are `likenesses` beside: of rows as they are after rounding. A row with many fractions is one
+of a kind by a few digits of each; one with few needs all that a float32 has. Rounding twice is not
+rounding once: of rows that were rounded to 6 decimals, most are recognised, not all.
 """
 
 from __future__ import annotations
@@ -25,6 +30,10 @@ _EXACT = 2.0**53
 """From here on not every whole number is a float64."""
 _POWERS = np.array([float(f"1e{power}") for power in range(23)])
 """The powers of ten that are a float64 exactly."""
+DIGITS = {2: 7, 8: 4, 32: 3}
+"""Significant digits that suffice, by how many fractions a row has at least: no two rows share all
+of them by chance. A float32 has 7. Of one fraction alone all digits count."""
+_EVERY = 17
 _DIGITS = 10
 """A float32 is told from its neighbours by 9 digits; one more, as logarithms round."""
 
@@ -53,6 +62,52 @@ def digests(columns: Mapping[str, Any], *, size: int = 16, key: bytes = b"") -> 
     begun = hashlib.blake2b(head, digest_size=size, key=key)
     table = np.hstack([named[name] for name in names])
     return [_ended(begun, row) for row in np.ascontiguousarray(table, "<u8")]
+
+
+def likenesses(columns: Mapping[str, Any]) -> Hashes:
+    """One number a row, the same for rows whose fractions are the same when rounded.
+
+    To 3 significant digits in a row with 32 fractions or more, to 4 in one with 8, to 7 in one with
+    2; but whole numbers stay what they are, and no fraction is rounded further than to one.
+
+    >>> one = {"beat": np.linspace(0.123456789, 0.987654321, 8)[None]}
+    >>> bool((likenesses(one) == likenesses({"beat": one["beat"].round(6)})).all())
+    True
+    """
+    named = {str(name): _canonical(columns[name]) for name in columns.keys()}  # noqa: SIM118
+    numbers = {
+        name: np.asarray(columns[name], np.float64).reshape(len(cells), -1)
+        for name, cells in named.items()
+        if np.asarray(columns[name]).dtype.kind == "f"
+    }
+    if not numbers:
+        return hashes(columns)
+    together = np.hstack(list(numbers.values()))
+    count = _fractions(_rounded(together, max(DIGITS.values()))).sum(axis=1, keepdims=True)
+    digits = np.full_like(count, _EVERY)
+    for least, fewer in DIGITS.items():
+        digits[count >= least] = fewer
+    rounded = _rounded(together, digits)
+    ends = np.cumsum([values.shape[1] for values in numbers.values()])[:-1]
+    alike = zip(numbers, np.split(rounded, ends, axis=1), strict=True)
+    return hashes({**{name: columns[name] for name in named}, **dict(alike)})
+
+
+def _rounded(values: NDArray[np.float64], digits: Any) -> NDArray[np.float64]:
+    """Fractions to so many significant digits; the nearest number of as many decimals."""
+    found = values.copy()
+    where = _fractions(values)
+    size = np.floor(np.log10(np.abs(values[where]))).astype(np.int64)
+    wanted = np.broadcast_to(digits, values.shape)[where]
+    decimals = np.where(wanted < _EVERY, wanted - 1 - size, len(_POWERS))
+    scale = _POWERS[np.clip(decimals, 0, len(_POWERS) - 1)]
+    near = np.rint(values[where] * scale) / scale
+    found[where] = np.where(decimals < len(_POWERS), near, values[where])  # or as they are
+    return found
+
+
+def _fractions(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.asarray(np.isfinite(values) & (values != np.rint(values)))
 
 
 def _ended(begun: hashlib.blake2b, row: Hashes) -> bytes:

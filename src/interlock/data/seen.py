@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ def record(parts: Mapping[str, Rows], *, group: str = "") -> Seen:
     `group` is the name of the column that their groups are in.
     """
     columns = tuple(sorted(_named(next(iter(parts.values())))))
-    rows = [identity.hashes(part.features) for part in parts.values()]
+    rows = [identity.likenesses(part.features) for part in parts.values()]
     owners = [part.group for part in parts.values() if part.group is not None]
     hashed = np.unique(np.concatenate(rows))
     groups = np.unique(np.concatenate([_groups(one) for one in owners])) if owners else _NONE
@@ -32,6 +32,7 @@ def record(parts: Mapping[str, Rows], *, group: str = "") -> Seen:
         rows=len(hashed),
         group=group if owners else "",
         groups=len(groups),
+        form=2,
     )
     return Seen(facts, hashed, groups)
 
@@ -51,11 +52,20 @@ def refuse(rows: Rows, package: Package, part: str) -> str:
         return UNKNOWN
     who = f"{package.name}:{package.version}"
     columns = {name: _column(rows, name, part, who) for name in seen.facts.columns}
-    _refuse(np.isin(identity.hashes(columns), seen.rows), f"{part} rows", who)
+    hashed = identity.hashes if seen.facts.form == 1 else identity.likenesses
+    _refuse(np.isin(hashed(columns), seen.rows), f"{part} rows", who)
     if seen.facts.group:
         groups = np.unique(_groups(_column(rows, seen.facts.group, part, who)))
         _refuse(np.isin(groups, seen.groups), f"groups of {part} rows", who)
     return "none"
+
+
+def hashed(rows: Rows, names: Sequence[str]) -> Array | None:
+    """One number a row by the columns of these names; None when the rows lack one of them."""
+    known = {**rows.columns, **_named(rows)}
+    if not set(names) <= known.keys():
+        return None
+    return identity.likenesses({name: known[name] for name in names})
 
 
 def _refuse(known: Array, what: str, who: str) -> None:

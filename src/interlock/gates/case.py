@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -16,10 +17,12 @@ from interlock.evidence.catalogue import Metric
 from interlock.evidence.scored import Task
 from interlock.package import Package
 from interlock.policy import PARTS, Policy
+from interlock.registry.holdouts import Account, Hashed
 from interlock.signature.schema import Classes
 
 if TYPE_CHECKING:
-    from interlock.data.rows import Rows
+    from interlock.data.copies import Copies
+    from interlock.data.rows import Array, Rows
     from interlock.evidence.scored import Scored
 
 
@@ -33,6 +36,9 @@ class Look(NamedTuple):
 
 class Book(Protocol):
     """Where looks are counted; the registry is one."""
+
+    def account(self, model: str, holdout: str, columns: Sequence[str], hashed: Hashed) -> Account:
+        """Where looks at a holdout are counted: `hashed` gives a number a row, by columns."""
 
     def spend(self, holdout: str, gate: str, key: str, alpha: float) -> int:
         """Number of this look; the same key again has the same number."""
@@ -125,6 +131,21 @@ class Case:
         return self._scores[key]
 
     @cached_property
+    def copies(self) -> Copies:
+        """Which rows of the holdout are the same: same input of the challenger, same truth."""
+        from interlock.data import copies  # noqa: PLC0415 - loads pandas
+
+        names = {field.name for field in self.challenger.signature.inputs}
+        return copies.find(self.holdout(), names)
+
+    @cached_property
+    def units(self) -> Array | None:
+        """What of the holdout is drawn together, one value a row; None where each is its own."""
+        from interlock.data import copies  # noqa: PLC0415 - loads pandas
+
+        return copies.units(self.copies, self.holdout().group)
+
+    @cached_property
     def scale(self) -> float | None:
         """What MASE divides by: the naive forecast's error on the training rows."""
         from interlock.data import score  # noqa: PLC0415 - loads pandas
@@ -158,13 +179,31 @@ class Case:
         The test is recognised by the challenger, the gate's `settings` and, when it is `against`
         the champion, by that too: the same test again is the same look and gets the same figures.
         """
-        digest = self.holdout().digest
+        digest, account = self.holdout().digest, self._account.digest
         champion = self.champion.digest if against and self.champion else None
         # All gates resample as often as this one says: another number is another test.
         resamples = self.policy.gates.champion.resamples
-        key = _key(self.challenger.digest, champion, settings, resamples)
-        number = self.book.spend(digest, gate, key, alpha)
+        other = () if account == digest else (digest,)
+        key = _key(self.challenger.digest, champion, settings, resamples, *other)
+        number = self.book.spend(account, gate, key, alpha)
         return Look(digest, number, spending.allowance(alpha, number))
+
+    @cached_property
+    def _account(self) -> Account:
+        """Where looks at the holdout are counted, as told in the evidence when elsewhere."""
+        from interlock.data import seen  # noqa: PLC0415 - loads pandas
+
+        rows = self.holdout()
+        names = {field.name for field in self.challenger.signature.inputs}
+        columns = [name for name in map(str, rows.features) if name in names]
+        hashed = partial(seen.hashed, rows)
+        columns = columns or list(map(str, rows.features))
+        found = self.book.account(self.challenger.name, rows.digest, columns, hashed)
+        if found.digest != rows.digest:
+            self._origins["holdout"]["counted with"] = (
+                f"{found.digest[:19]}: {found.shared:.1%} of the rows were looked at before"
+            )
+        return found
 
     def _part(self, name: str) -> Rows:
         self.origin(name)

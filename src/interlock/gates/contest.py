@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 
+from interlock.data.copies import Copies
 from interlock.data.rows import Array, Rows
 from interlock.evidence.catalogue import Metric
 from interlock.evidence.compare import Bound, Comparison, bound, compare
@@ -25,11 +26,18 @@ class Contest:
     look: Look
     rows: Rows
     resamples: int
+    copies: Copies
+    units: Array | None
 
     @classmethod
     def of(cls, case: Case, look: Look) -> Contest:
         """The contest on the holdout of `case`."""
-        return cls(look, case.holdout(), case.policy.gates.champion.resamples)
+        resamples = case.policy.gates.champion.resamples
+        return cls(look, case.holdout(), resamples, case.copies, case.units)
+
+    def different(self, where: Array) -> int:
+        """How many different rows there are among those `where` says."""
+        return len(np.unique(self.copies.code[where]))
 
     def compare(
         self,
@@ -48,7 +56,7 @@ class Contest:
         the lot, so a failure must be as sure as alpha shared `among` them asks (Bonferroni).
         """
         rows = np.arange(len(self.rows)) if where is None else np.flatnonzero(where)
-        group = self.rows.group
+        group = self.units
         alpha = self.look.alpha
 
         def at(alpha: float) -> Comparison:
@@ -79,7 +87,7 @@ class Contest:
                 limit=limit,
                 alpha=alpha,
                 strata=strata(metric, scored, np.arange(len(scored))),
-                groups=self.rows.group,
+                groups=self.units,
                 resamples=self.resamples,
             )
 

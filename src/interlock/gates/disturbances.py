@@ -65,14 +65,15 @@ def of(signature: Signature, rules: Robustness) -> tuple[Disturbance, ...]:
     )
 
 
-def rescaled() -> tuple[Disturbance, ...]:
-    """All numbers in other units, spread wider or narrower, and off their centre.
+def rescaled(*, wider: bool) -> tuple[Disturbance, ...]:
+    """All numbers in other units: larger ones and `wider` spread, or smaller, or off their centre.
 
-    Far beyond what a bad day does: no sound model does better like that.
+    Far beyond what a bad day does. No sound model does better with smaller numbers; one that hardly
+    minds its inputs does with larger ones.
     """
     units = [
         Disturbance(f"unit {factor:g}", f"all numbers times {factor:g}", is_real, scaled(factor))
-        for factor in (0.01, 0.1, 0.5, 2.0, 10.0, 100.0)
+        for factor in ((2.0, 10.0, 100.0) if wider else (0.01, 0.1, 0.5))
     ]
     spreads = [
         Disturbance(
@@ -81,7 +82,7 @@ def rescaled() -> tuple[Disturbance, ...]:
             is_real,
             _spread_out(factor),
         )
-        for factor in (0.1, 0.5, 2.0, 10.0)
+        for factor in ((2.0, 10.0) if wider else (0.1, 0.5))
     ]
     offsets = [
         Disturbance(
@@ -90,7 +91,7 @@ def rescaled() -> tuple[Disturbance, ...]:
             is_real,
             shifted(way),
         )
-        for way in (-1.0, 1.0)
+        for way in (() if wider else (-1.0, 1.0))
     ]
     return (*units, *spreads, *offsets)
 

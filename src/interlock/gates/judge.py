@@ -89,7 +89,7 @@ def keep(
 
 def _champion(registry: Registry, name: str) -> Package | None:
     held = [one for one in registry.history(name) if one.alias == CHAMPION and one.end is None]
-    if not held:
+    if not held or held[-1].gone:
         return None
     if held[-1].version is None:
         raise RegistryError(

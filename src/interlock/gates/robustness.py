@@ -2,8 +2,9 @@
 
 Every disturbance must hold twice: it costs the challenger no more than `loss` of what there is to
 lose, and disturbed it is worse than the champion, disturbed in the same way, by no more than
-`worse`. Two more things betray a graph that scales its inputs otherwise than its training did: it
-answers better when all numbers come in another unit, or far worse than its training recorded.
+`worse`. Three more things betray a graph that scales its inputs otherwise than its training did:
+its scaler does not fit the training rows, it answers much better when all numbers come smaller, or
+far worse than its training recorded.
 """
 
 from __future__ import annotations
@@ -39,15 +40,19 @@ def check(case: Case) -> Finding:
     if fault := trial.fault():
         return _faulty(trial, fault)
     tried = list(trial.all())
-    suspicions = [*trial.other_units(), *trial.recorded()]
+    suspicions = [*trial.scalers(), *trial.smaller(), *trial.recorded()]
+    remarks = [*trial.larger()]
     return Finding(
         gate=GATE,
         verdict="failed" if suspicions else worst(one.verdict for one in tried),
-        sentence=suspicions[0] if suspicions else _sentence(tried, metric),
+        sentence=suspicions[0]
+        if suspicions
+        else " ".join((_sentence(tried, metric), *remarks[:1])),
         figures={
             "metric": metric.name,
             "undisturbed": metric.of(trial.challenger),
             "suspicions": suspicions or "none",
+            "remarks": remarks or "none",
             "disturbances": [_row(one) for one in tried],
         },
         plots=_plots(tried, metric),

@@ -82,7 +82,7 @@ class _Stage(NamedTuple):
         began = took = 0.0
         for _ in range(_ATTEMPTS):
             name, version = self.challenger.name, self.challenger.version
-            self.registry.set_alias(name, "champion", version, "rehearsal")
+            self.registry.set_alias(name, "champion", version, "rehearsal", force=True)
             self._until_served(self.challenger)
             time.sleep(_BETWEEN)
             began = time.monotonic()

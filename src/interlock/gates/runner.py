@@ -195,11 +195,17 @@ def _look(case: Case, name: str) -> Finding:
 
 
 def _judged(case: Case, finding: Finding) -> Finding:
-    """A finding about the holdout, with whose rows those are."""
+    """A finding about the holdout, with whose rows those are, and how many of them differ."""
     if finding.holdout is None:
         return finding
-    figures = finding.figures | {"holdout rows": case.origin("holdout")}
-    return msgspec.structs.replace(finding, figures=figures)
+    different, rows = case.copies.different, len(case.holdout())
+    origin = case.origin("holdout") | {"different": different}
+    told = f" ({rows:,} rows, {different:,} different: copies count once)"
+    return msgspec.structs.replace(
+        finding,
+        figures=finding.figures | {"holdout rows": origin},
+        sentence=finding.sentence + (told if case.copies.any else ""),
+    )
 
 
 def _defect(name: str, error: Exception, case: Case) -> Finding:

@@ -45,7 +45,7 @@ class Judged(NamedTuple):
 def check(case: Case) -> Finding:
     """Compare challenger and champion within each slice.
 
-    A slice with fewer rows than ``least`` is listed, not judged, and has no say in the verdict.
+    A slice with fewer different rows than ``least`` is listed, not judged, and has no say.
 
     Raises
     ------
@@ -136,7 +136,8 @@ def _judge(case: Case, contest: Contest, metric: Metric, parts: list[Slice]) -> 
     rules = case.policy.gates.slices
     challenger = case.score(case.challenger, contest.rows)
     _opponent, champion = against(case, challenger)
-    large = sum(int(part.where.sum()) >= rules.least for part in parts)
+    sizes = [contest.different(part.where) for part in parts]
+    large = sum(size >= rules.least for size in sizes)
     margin = allowed(metric, rules.margin, metric.of(champion))
 
     def compare(where: Array) -> Comparison:
@@ -144,12 +145,14 @@ def _judge(case: Case, contest: Contest, metric: Metric, parts: list[Slice]) -> 
             metric, challenger, champion, margin=margin, among=large, where=where
         )
 
-    return [_one(part, rules.least, compare) for part in parts]
+    few = f"fewer than {rules.least} different rows"
+    return [
+        _one(part, compare) if size >= rules.least else Judged(part, None, few)
+        for part, size in zip(parts, sizes, strict=True)
+    ]
 
 
-def _one(part: Slice, least: int, compare: Callable[[Array], Comparison]) -> Judged:
-    if part.where.sum() < least:
-        return Judged(part, None, f"fewer than {least} rows")
+def _one(part: Slice, compare: Callable[[Array], Comparison]) -> Judged:
     try:
         found = compare(part.where)
     except EvidenceError as error:  # such as a metric that needs a class which the slice has not
@@ -166,7 +169,8 @@ def _sentence(judged: list[Judged], metric: Metric, opponent: str, least: int) -
     small = len(judged) - len(found)
     rest = f" ({small} not judged)" if small else ""
     if not found:
-        return f"None of the {len(judged)} slices could be judged: it takes {least} rows each."
+        wanted = f"it takes {least} different rows each"
+        return f"None of the {len(judged)} slices could be judged: {wanted}."
     verdict = _verdict(judged)
     if verdict == "passed":
         return (

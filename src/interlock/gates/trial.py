@@ -17,7 +17,7 @@ from interlock.evidence.catalogue import Metric
 from interlock.evidence.compare import Comparison
 from interlock.evidence.scored import Scored, Task
 from interlock.evidence.verdict import Verdict, worst
-from interlock.gates import baseline, disturbances
+from interlock.gates import baseline, disturbances, scaling
 from interlock.gates.case import Case
 from interlock.gates.contest import Contest
 from interlock.gates.disturbances import Disturbance, Feed
@@ -32,7 +32,7 @@ TOO_GOOD: dict[Task, float] = {
     "forecast": 1 / 8,
     "hazard": 1 / 8,
 }
-"""Share of its loss that no sound model sheds when its inputs come in another unit.
+"""Share of its loss that no sound model sheds when its inputs come in a smaller unit.
 
 A network that is too sure of its classes sheds some when all inputs lie nearer to their mean; on
 real heartbeats that was a fifth. One whose scaler is wrong by a factor of ten sheds two thirds.
@@ -91,26 +91,41 @@ class Trial:
         for disturbance in found:
             yield self._tried(disturbance, among)
 
-    def other_units(self) -> Iterator[str]:
-        """Sentences about units in which the challenger answers surely better than in its own.
+    def scalers(self) -> Iterator[str]:
+        """Sentences about scalers that were not fitted to the training rows; see `scaling`."""
+        rows = self.case.training()
+        if rows is not None:
+            yield from scaling.faults(self.case.challenger, rows)
+
+    def smaller(self) -> Iterator[str]:
+        """Sentences about smaller inputs with which the challenger is surely better.
 
         Judged by a loss that also sees how sure the answers are: inputs ten times too large leave
         many a label as it was, and make every probability extreme. No correction for the number
         of units tried: a sound model is far from shedding the share that is asked for in any.
         """
+        for what in self._better(wider=False):
+            yield f"It answers better with {what}. No sound model gains as much by that."
+
+    def larger(self) -> Iterator[str]:
+        """Sentences about larger inputs with which the challenger is surely better.
+
+        No fault by itself: a model that was held back strongly minds its inputs little.
+        """
+        for what in self._better(wider=True):
+            yield f"It would answer better with {what}: it minds its inputs little."
+
+    def _better(self, *, wider: bool) -> Iterator[str]:
         metric, share = self._loss(), TOO_GOOD[self.case.task]
         own = metric.of(self.challenger)
-        for probe in disturbances.rescaled():
+        for probe in disturbances.rescaled(wider=wider):
             found, _fault = self._scored(self.case.challenger, probe, within=False)
             if found is None or metric.of(found) > (1 - share) * own:
                 continue
             better = self.contest.compare(metric, self.challenger, found, margin=share * own)
             if better.verdict == "failed":
-                yield (
-                    f"It answers better with {probe.words}: its {metric.name} falls from"
-                    f" {own:.4g} to {metric.of(found):.4g}. Its graph does not scale inputs as its"
-                    " training did."
-                )
+                falls = f"its {metric.name} falls from {own:.4g} to {metric.of(found):.4g}"
+                yield f"{probe.words} ({falls})"
 
     def recorded(self) -> Iterator[str]:
         """A sentence, when the holdout shows surely less than the training's test recorded."""

@@ -89,6 +89,7 @@ def _origin(manifest: Manifest) -> str:
         "converted from": manifest.source,
         "architecture": manifest.architecture,
         "training data": _data(manifest),
+        "rows seen": _seen(manifest),
         "code": _code(manifest),
         "parents": ", ".join(manifest.parents),
         "libraries": ", ".join(f"{name} {found}" for name, found in manifest.libraries.items()),
@@ -101,6 +102,16 @@ def _data(manifest: Manifest) -> str:
     if data is None:
         return "no fingerprint was taken"
     return f"rows: {data.rows}, columns: {len(data.columns)}, SHA-256: {data.sha256}"
+
+
+def _seen(manifest: Manifest) -> str:
+    """Which rows may not judge the model any more."""
+    seen = manifest.seen
+    if seen is None:
+        return "not known: nobody can tell whether rows that judge it are fresh"
+    parts = ", ".join(f"{rows:,} of {name}" for name, rows in seen.parts.items())
+    groups = f", {seen.groups:,} groups by {seen.group}" if seen.group else ""
+    return f"{parts}{groups}; their hashes are in `seen.bin`, and they do not judge it"
 
 
 def _code(manifest: Manifest) -> str:

@@ -27,7 +27,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """How many rows trained or chose the model, by part; their hashes are in a file beside.
 
     `columns` are those that a row is recognised by. `rows` counts different ones, `groups` those of
-    the column `group`, "" without one.
+    the column `group`, "" without one. `form` says what the hashes are of: 1 of every digit, 2 of
+    rows as they are after rounding.
     """
 
     parts: dict[str, int]
@@ -35,6 +36,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     group: str = ""
     groups: int = 0
+    form: int = 1
 
 
 class Code(msgspec.Struct, frozen=True, kw_only=True):

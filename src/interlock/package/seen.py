@@ -16,6 +16,8 @@ Hashes: TypeAlias = NDArray[np.uint64]
 FILE = "seen.bin"
 # What any file of a program begins with could be a hash, so the file says first what it is.
 _HEAD = b"seen\x01\x00\x00\x00"
+FORMS = (1, 2)
+"""What hashes can be of; see `interlock.package.manifest.Seen`."""
 
 
 class Seen(NamedTuple):
@@ -44,6 +46,8 @@ def read(folder: Path, facts: manifest.Seen) -> Seen:
         content = (folder / FILE).read_bytes()
     except FileNotFoundError:
         raise IntegrityError(f"{folder}: {FILE} is missing, which the manifest names") from None
+    if facts.form not in FORMS:
+        raise FormatError(f"{FILE} has hashes of form {facts.form}; this release knows {FORMS}")
     if not content.startswith(_HEAD):
         raise FormatError(f"{FILE} begins with {content[:8]!r}; this release reads {_HEAD!r}")
     expected = len(_HEAD) + 8 * (facts.rows + facts.groups)

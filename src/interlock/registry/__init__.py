@@ -7,6 +7,8 @@ MLflow is imported when a registry is first asked something, never before.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from interlock.registry.cache import Cache
 from interlock.registry.evidence import Evidence
 from interlock.registry.looks import Look
@@ -15,7 +17,9 @@ from interlock.registry.reference import Reference, parse
 from interlock.registry.standing import Standing, Status
 from interlock.registry.store import Registry
 from interlock.registry.version import Version
-from interlock.registry.watch import Watch, changes
+
+if TYPE_CHECKING:
+    from interlock.registry.watch import Watch, changes
 
 __all__ = [
     "Cache",
@@ -31,3 +35,12 @@ __all__ = [
     "changes",
     "parse",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`Watch` and `changes`, which load the log's library: only servers watch."""
+    if name not in ("Watch", "changes"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from interlock.registry import watch  # noqa: PLC0415 - see above
+
+    return getattr(watch, name)

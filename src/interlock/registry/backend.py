@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import fcntl
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
-import msgspec
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
@@ -23,18 +20,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from interlock.errors import ConfigurationError, ConflictError, RegistryError, UnknownError
 from interlock.package import Package
-from interlock.registry import address, moment
+from interlock.registry import address, marks
+from interlock.registry.marks import Facts
 from interlock.registry.version import Version
 
 EXPERIMENT = "interlock"
 FOLDER = "package"
 """Where in a run's artefacts the package is."""
-
-VERSION_TAG = "interlock.version"
-DIGEST_TAG = "interlock.digest"
-PARENTS_TAG = "interlock.parents"
-METRICS_TAG = "interlock.metrics"
-GATES_TAG = "interlock.gates"
 
 ERRORS: dict[str, type[RegistryError | ConfigurationError]] = {
     "ABORTED": ConflictError,
@@ -60,8 +52,6 @@ ERRORS: dict[str, type[RegistryError | ConfigurationError]] = {
     "UNAUTHENTICATED": RegistryError,
 }
 """MLflow's error codes and what they are to us; a code that is not here is a RegistryError."""
-
-Kind = TypeVar("Kind")
 
 _PAGE = 1000
 _NOT_IN_METRIC_NAMES = re.compile(r"[^A-Za-z0-9_\-. /]")
@@ -107,7 +97,7 @@ class Backend:
 
     def find(self, name: str, *, version: str | None = None, digest: str | None = None) -> Version:
         """The version with this semantic version or digest; the oldest, should there be two."""
-        key, value = (VERSION_TAG, version) if version is not None else (DIGEST_TAG, digest)
+        key, value = (marks.VERSION, version) if version is not None else (marks.DIGEST, digest)
         found = self._search(name, self.aliases(name), f" AND tags.`{key}` = '{value}'")
         if not found:
             raise UnknownError(f"{name} has no version with {key} {value}")
@@ -117,13 +107,13 @@ class Backend:
         """The version that `alias` is on; None where Interlock did not register it."""
         with self._translated():
             found = self._client.get_model_version_by_alias(name, alias)
-        return _version(found, tuple(sorted(found.aliases))) if _is_ours(found) else None
+        return _version(found, found.aliases)
 
     def numbered(self, name: str, number: int) -> Version | None:
         """The version that MLflow numbers so; None where Interlock did not register it."""
         with self._translated():
             found = self._client.get_model_version(name, str(number))
-        return _version(found, tuple(sorted(found.aliases))) if _is_ours(found) else None
+        return _version(found, found.aliases)
 
     def create(self, package: Package) -> Version:
         """Upload a package and make a version of it: files first, so a version is complete."""
@@ -141,10 +131,12 @@ class Backend:
                 package.name,
                 f"{run.info.artifact_uri}/{FOLDER}",
                 run_id=run_id,
-                tags=_tags(package),
+                tags=marks.tags(package),
                 description=package.manifest.description or None,
             )
-        return _version(made, ())
+        version = _version(made, ())
+        assert version is not None  # noqa: S101 - it has just been given our tags
+        return version
 
     def discard(self, version: Version) -> None:
         """Take a version back that lost a race, with its run."""
@@ -166,7 +158,7 @@ class Backend:
         """Tag a version with what its gates found, in place of what they found before."""
         with self._translated():
             self._client.set_model_version_tag(
-                version.name, str(version.number), GATES_TAG, verdict
+                version.name, str(version.number), marks.GATES, verdict
             )
 
     def upload(self, version: Version, folder: Path, under: str) -> None:
@@ -192,8 +184,8 @@ class Backend:
             token = page.token
             if not token:
                 break
-        ours = [_version(one, _on(aliases, int(one.version))) for one in found if _is_ours(one)]
-        return sorted(ours, key=lambda version: version.number)
+        read = [_version(one, marks.on(aliases, int(one.version))) for one in found]
+        return sorted((one for one in read if one), key=lambda version: version.number)
 
     def _ensure_model(self, name: str) -> None:
         try:
@@ -239,44 +231,17 @@ def _held(lock: Path) -> Iterator[None]:
         yield
 
 
-def _is_ours(found: ModelVersion) -> bool:
-    """Whether Interlock registered it: then it has these tags."""
-    return DIGEST_TAG in found.tags and VERSION_TAG in found.tags
-
-
-def _version(found: ModelVersion, aliases: tuple[str, ...]) -> Version:
-    created = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC)
-    return Version(
+def _version(found: ModelVersion, aliases: Iterable[str]) -> Version | None:
+    """None where Interlock did not register it."""
+    facts = Facts(
         name=found.name,
-        version=found.tags[VERSION_TAG],
         number=int(found.version),
-        digest=found.tags[DIGEST_TAG],
+        created=found.creation_timestamp,
+        run=found.run_id,
+        tags=found.tags,
         aliases=aliases,
-        metrics=_tag(found, METRICS_TAG, "{}", dict[str, dict[str, float]]),
-        parents=_tag(found, PARENTS_TAG, "[]", tuple[str, ...]),
-        created=moment.text(created),
-        run=found.run_id or "",
     )
-
-
-def _tag(found: ModelVersion, key: str, default: str, kind: type[Kind]) -> Kind:
-    try:
-        return msgspec.json.decode(found.tags.get(key, default), type=kind)
-    except msgspec.DecodeError as error:
-        raise RegistryError(
-            f"the tag {key} of {found.name}, version {found.version} in MLflow, was edited:"
-            f" {error}. Delete that tag, or write back what it was."
-        ) from error
-
-
-def _tags(package: Package) -> dict[str, str]:
-    manifest = package.manifest
-    return {
-        VERSION_TAG: manifest.version,
-        DIGEST_TAG: package.digest,
-        PARENTS_TAG: msgspec.json.encode(manifest.parents).decode(),
-        METRICS_TAG: msgspec.json.encode(manifest.metrics).decode(),
-    }
+    return marks.read(facts)
 
 
 def _flat(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
@@ -295,7 +260,3 @@ def metric_name(text: str) -> str:
     'test.recall_gr__e'
     """
     return _NOT_IN_METRIC_NAMES.sub("_", text)
-
-
-def _on(aliases: Mapping[str, int], number: int) -> tuple[str, ...]:
-    return tuple(sorted(alias for alias, at in aliases.items() if at == number))

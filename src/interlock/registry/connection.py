@@ -15,6 +15,7 @@ from interlock.registry.actor import actor
 from interlock.registry.cache import Cache
 from interlock.registry.entry import Entry
 from interlock.registry.evidence import Evidence
+from interlock.registry.holdouts import Holdout
 from interlock.registry.ledger import Ledger
 from interlock.registry.looks import Look
 from interlock.registry.records import Records
@@ -23,6 +24,7 @@ from interlock.settings import Settings
 if TYPE_CHECKING:
     from interlock.registry.backend import Backend
     from interlock.registry.database import Database
+    from interlock.registry.direct import Direct
     from interlock.registry.log import Log
     from interlock.registry.tracking import Tracking
 
@@ -45,15 +47,15 @@ class Connection:
 
     def close(self) -> None:
         """Give database connections back."""
-        if "_database" in self.__dict__:
-            self._database.close()
+        for name in {"_database", "_tables"} & self.__dict__.keys():
+            getattr(self, name).close()
 
     def logs(self) -> tuple[Log[Any], ...]:
-        """History, evidence and looks; nothing where the embedded database was never made."""
+        """All of our records; nothing where the embedded database was never made."""
         url = self._database.url
         if address.is_sqlite(url) and not Path(url.partition(":///")[2]).exists():
             return ()
-        return self._history, self._evidence, self._looks
+        return self._history, self._evidence, self._looks, self._holdouts
 
     @cached_property
     def tracking(self) -> Tracking:
@@ -73,6 +75,26 @@ class Connection:
             # MLflow takes seconds to import, and serving from the cache never needs it.
             from interlock.registry.backend import Backend  # noqa: PLC0415
         return Backend(self._uri, artifacts=home / "artifacts", lock=home / "registry.lock")
+
+    @cached_property
+    def _versions(self) -> Backend | Direct:
+        """Versions and aliases: MLflow's tables where we know them, else MLflow."""
+        if not address.is_database(self._uri):
+            return self._backend
+        with _extra():
+            from interlock.registry.direct import Direct  # noqa: PLC0415 - loads SQLAlchemy
+        self._make_home()
+        direct = Direct(self._tables)
+        return direct if direct.known() else self._backend
+
+    @cached_property
+    def _tables(self) -> Database:
+        """The database with MLflow's own tables."""
+        if not self._settings.history_uri:
+            return self._database
+        from interlock.registry.database import Database  # noqa: PLC0415 - loads SQLAlchemy
+
+        return Database(self._uri)
 
     def _prepare(self) -> None:
         environment.prepare()
@@ -112,7 +134,7 @@ class Connection:
 
     @cached_property
     def _records(self) -> Records:
-        return Records(self._evidence, self._looks)
+        return Records(self._evidence, self._looks, self._holdouts)
 
     @cached_property
     def _evidence(self) -> Log[Evidence]:
@@ -129,8 +151,15 @@ class Connection:
         return log.Log(database, tables.LOOKS, Look, "list of looks")
 
     @cached_property
+    def _holdouts(self) -> Log[Holdout]:
+        database = self._database
+        from interlock.registry import log, tables  # noqa: PLC0415
+
+        return log.Log(database, tables.HOLDOUTS, Holdout, "list of holdouts")
+
+    @cached_property
     def _ledger(self) -> Ledger:
-        return Ledger(self._backend, self._history)
+        return Ledger(self._versions, self._history)
 
     def _actor(self) -> str:
         return actor(self._settings)

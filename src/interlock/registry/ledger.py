@@ -20,6 +20,7 @@ from interlock.registry.version import Version
 
 if TYPE_CHECKING:
     from interlock.registry.backend import Backend
+    from interlock.registry.direct import Direct
     from interlock.registry.log import Log
 
 
@@ -30,7 +31,7 @@ WAIT = 10.0
 class Ledger:
     """The aliases in `backend`, kept together with their `history`."""
 
-    def __init__(self, backend: Backend, history: Log[Entry]) -> None:
+    def __init__(self, backend: Backend | Direct, history: Log[Entry]) -> None:
         self._backend = backend
         self._history = history
 

@@ -38,12 +38,12 @@ class Packages(Connection):
 
     def models(self) -> list[str]:
         """Names of the models, sorted."""
-        return self._backend.models()
+        return self._versions.models()
 
     def versions(self, name: str) -> list[Version]:
         """Versions of the model `name`, oldest first; UnknownError when there is no such model."""
         try:
-            found = self._backend.versions(check_name(name))
+            found = self._versions.versions(check_name(name))
         except UnknownError:
             raise self._no_model(name) from None
         forced = reconcile.forced(self._history.entries(name))
@@ -100,8 +100,8 @@ class Packages(Connection):
 
     def _look_up(self, wanted: Reference) -> Version | None:
         if wanted.alias is not None:
-            return self._backend.behind(wanted.name, wanted.alias)
-        return self._backend.find(wanted.name, version=wanted.version, digest=wanted.digest)
+            return self._versions.behind(wanted.name, wanted.alias)
+        return self._versions.find(wanted.name, version=wanted.version, digest=wanted.digest)
 
     def _cached(self, wanted: Reference) -> Path | None:
         digest = wanted.digest
@@ -110,12 +110,12 @@ class Packages(Connection):
         return self.cache.find(digest) if digest else None
 
     def _no_model(self, name: str) -> UnknownError:
-        models = ", ".join(self._backend.models()) or "none yet"
+        models = ", ".join(self._versions.models()) or "none yet"
         return UnknownError(f"no model is called {name!r}; the registry has: {models}")
 
     def _unknown(self, wanted: Reference) -> RegistryError:
         try:
-            versions = self._backend.versions(wanted.name)
+            versions = self._versions.versions(wanted.name)
         except UnknownError:
             return self._no_model(wanted.name)
         there = "; ".join(_described(version) for version in versions) or "no versions"

@@ -12,7 +12,8 @@ from interlock.registry.entry import Entry, Move
 class Period(msgspec.Struct, frozen=True, kw_only=True):
     """An alias on one version from `start` until `end` (None: until now).
 
-    `version` is None for a version that was not registered by Interlock; `number` is MLflow's.
+    `version` is None for a version that was not registered by Interlock; `number` is MLflow's. It
+    is None when the alias was taken away: then `actor` and `reason` say who did that and why.
     `actor` and `reason` say who put it there and why, `ended_by` and `ended_because` who took it
     away; both are None for a move that was made behind Interlock's back and only `noticed`.
     `move` is the command that put it there, `forced` whether that was without the evidence that
@@ -22,7 +23,7 @@ class Period(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     alias: str
     version: str | None
-    number: int
+    number: int | None
     digest: str | None
     start: str
     end: str | None = None
@@ -33,6 +34,11 @@ class Period(msgspec.Struct, frozen=True, kw_only=True):
     noticed: bool = False
     move: Move = "alias"
     forced: bool = False
+
+    @property
+    def gone(self) -> bool:
+        """Whether the alias was nowhere."""
+        return self.number is None
 
     def covers(self, moment: str) -> bool:
         """Whether the alias was there at `moment` (in the form of `interlock.registry.moment`)."""
@@ -49,17 +55,16 @@ def periods(entries: Sequence[Entry]) -> list[Period]:
         ended = live.pop(entry.alias, None)
         if ended is not None:
             done.append(_ended(ended, entry))
-        if entry.number is not None:
-            live[entry.alias] = _started(entry, entry.number)
+        live[entry.alias] = _started(entry)
     return sorted([*done, *live.values()], key=lambda period: (period.start, period.alias))
 
 
-def _started(entry: Entry, number: int) -> Period:
+def _started(entry: Entry) -> Period:
     return Period(
         name=entry.name,
         alias=entry.alias,
         version=entry.version,
-        number=number,
+        number=entry.number,
         digest=entry.digest,
         start=entry.since,
         actor=entry.actor,

@@ -165,7 +165,7 @@ def _named(found: Objection, to: str, last: Evidence, rules: Rules | None) -> Ob
     if rules is None or found.problem != "missing" or found.gate in last.needs[to]:
         return found
     sentence = (
-        f"{rules.version} became champion under a policy that needs it;"
+        f"{rules.of(found.gate)} became champion under a policy that needs it;"
         " this one does not: run it, or --force"
     )
     return Objection(found.gate, "dropped", sentence)

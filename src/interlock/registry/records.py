@@ -1,4 +1,4 @@
-"""What gates found and how often they looked: two logs beside the history of aliases."""
+"""What gates found, how often they looked and at what: logs beside the history of aliases."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from interlock.evidence import spending
-from interlock.registry import looks, moment
+from interlock.registry import holdouts, looks, moment
 from interlock.registry.evidence import Evidence, newest, plain
+from interlock.registry.holdouts import Account, Hashed, Holdout
 from interlock.registry.looks import Look
 
 if TYPE_CHECKING:
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
 
 
 class Records:
-    """The `evidence` about versions, and the `looks` at holdouts that it took."""
+    """The `evidence` about versions, the `looks` at holdouts that it took, and their rows."""
 
-    def __init__(self, evidence: Log[Evidence], looks: Log[Look]) -> None:
+    def __init__(self, evidence: Log[Evidence], looks: Log[Look], holdouts: Log[Holdout]) -> None:
         self._evidence = evidence
         self._looks = looks
+        self._holdouts = holdouts
 
     def record(self, given: Sequence[Evidence], actor: str) -> list[Evidence]:
         """Add findings about one model, all or none; returns them as they were written."""
@@ -46,8 +48,46 @@ class Records:
         return newest(self.evidence(name), digest)
 
     def holdouts(self, name: str) -> list[str]:
-        """Digests of the data that versions of the model were judged by, sorted."""
-        return sorted({one.holdout for one in self._evidence.verified(name) if one.holdout})
+        """Digests under which looks at the data are counted that the model was judged by."""
+        judged = {one.holdout for one in self._evidence.verified(name) if one.holdout}
+        return sorted({self._counted(holdout) for holdout in judged})
+
+    def account(
+        self, model: str, holdout: str, columns: Sequence[str], hashed: Hashed, actor: str
+    ) -> Account:
+        """Where looks at a holdout are counted; its rows go on record, by `columns`.
+
+        Once that was decided it stays so.
+        """
+        while True:
+            if known := self._holdouts.verified(holdout):
+                return Account(known[0].account, known[0].shared)
+            found = holdouts.account(holdout, hashed, self._holdouts_of(model))
+            if self._looks.entries(holdout):
+                found = Account(holdout, found.shared)  # from before rows were kept
+            rows = hashed(columns)
+            entry = Holdout(
+                sequence=1,
+                holdout=holdout,
+                model=model,
+                account=found.digest,
+                shared=found.shared,
+                columns=list(columns),
+                rows="" if rows is None else holdouts.written(rows),
+                actor=actor,
+                moment=moment.now(),
+            )
+            if self._holdouts.append(entry) is not None:
+                return found
+
+    def _holdouts_of(self, model: str) -> list[Holdout]:
+        names = self._holdouts.names()
+        known = [one for name in names for one in self._holdouts.verified(name)]
+        return [one for one in known if one.model == model]
+
+    def _counted(self, holdout: str) -> str:
+        known = self._holdouts.verified(holdout)
+        return known[0].account if known else holdout
 
     def spend(self, holdout: str, gate: str, key: str, alpha: float, actor: str) -> int:
         """Put a look on record, unless it is there already; returns its number.
@@ -74,5 +114,5 @@ class Records:
                 return number
 
     def looks(self, holdout: str) -> list[Look]:
-        """Every look at the data with this digest, oldest first."""
-        return self._looks.verified(holdout)
+        """Every look that counts for the data with this digest, oldest first."""
+        return self._looks.verified(self._counted(holdout))

@@ -24,7 +24,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """One version in one role: an alias, or ``previous champion``.
 
     `period` tells since when, by whom, why, and whether it was forced; `gates` is the last
-    verdict of each gate about exactly this package.
+    verdict of each gate about exactly this package. Where the champion was taken away, the period
+    says by whom.
     """
 
     role: str
@@ -48,14 +49,19 @@ def standings(
     `newest` gives the last finding of each gate about a package, by its digest.
     """
     told = periods(entries)
-    roles = {period.alias: period for period in told if period.end is None}
+    roles = {one.alias: one for one in told if one.end is None and _tells(one)}
     back = succession.previous(entries)
-    if back is not None and CHAMPION in roles:
+    if back is not None and CHAMPION in roles and not roles[CHAMPION].gone:
         roles[PREVIOUS] = [one for one in told if _is(one, back)][-1]
     return tuple(
         Standing(role=role, period=period, gates=_verdicts(period, newest))
         for role, period in sorted(roles.items(), key=lambda item: _rank(item[0]))
     )
+
+
+def _tells(period: Period) -> bool:
+    """Other aliases that were taken away are nobody's business any more."""
+    return not period.gone or period.alias == CHAMPION
 
 
 def _is(period: Period, entry: Entry) -> bool:

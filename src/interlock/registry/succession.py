@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from interlock.errors import UnknownError
 from interlock.registry.entry import Entry
@@ -14,16 +14,25 @@ def current(entries: Sequence[Entry]) -> Entry | None:
     return next((entry for entry in reversed(entries) if _crowns(entry)), None)
 
 
-def right(entries: Sequence[Entry]) -> Entry | None:
-    """The entry that the present champion owes its place to; None when nothing is champion.
+def last(entries: Sequence[Entry]) -> Entry | None:
+    """The entry that put the present champion there; the last one there was, if there is none."""
+    return next((one for one in reversed(entries) if _crowns(one) and one.number is not None), None)
 
-    A version that was rolled back to is there by the right by which it was there before.
+
+def rights(entries: Sequence[Entry]) -> Iterator[Entry]:
+    """The entries that the last champion owes its place to, then that of the one before, and on.
+
+    A version that was rolled back to is there by the right by which it was there before, so those
+    that it was rolled back from are left out.
     """
-    now = current(entries)
-    if now is None or now.number is None:
-        return None
-    its = [one for one in entries if _crowns(one) and _identity(one) == _identity(now)]
-    return next((one for one in reversed(its) if one.move != "rollback"), now)
+    line = [one for one in entries if _crowns(one) and one.number is not None]
+    while line:
+        now = line[-1]
+        its = [place for place, one in enumerate(line) if _identity(one) == _identity(now)]
+        put = [place for place in its if line[place].move != "rollback"]
+        place = put[-1] if put else len(line) - 1
+        yield line[place]
+        line = line[:place]
 
 
 def turn(name: str, entries: Sequence[Entry]) -> tuple[Entry, Entry]:

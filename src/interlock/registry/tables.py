@@ -58,6 +58,23 @@ EVIDENCE = sa.Table(
 )
 """What gates found out about the versions of a model."""
 
+HOLDOUTS = sa.Table(
+    "interlock_holdouts",
+    _META,
+    sa.Column("holdout", sa.String(80), primary_key=True),
+    sa.Column("sequence", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("model", sa.String(128), nullable=False),
+    sa.Column("account", sa.String(80), nullable=False),
+    sa.Column("shared", sa.Double, nullable=False),
+    sa.Column("columns", sa.JSON, nullable=False),
+    sa.Column("rows", sa.Text, nullable=False),
+    sa.Column("actor", sa.String(255)),
+    sa.Column("moment", sa.String(32), nullable=False),
+    sa.Column("previous", sa.String(64), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+)
+"""The rows of each holdout that was looked at, and with whose its looks are counted."""
+
 LOOKS = sa.Table(
     "interlock_looks",
     _META,

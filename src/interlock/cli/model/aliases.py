@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from interlock.cli.model.periods import manner, mover
+from interlock.cli.model.periods import manner, mover, place
 from interlock.cli.model.registry import Name, Number, opened
 from interlock.cli.output import Json, out, show_json, show_rows
 from interlock.registry import Period, moment
@@ -26,16 +26,21 @@ def alias(
     delete: Annotated[
         bool, typer.Option("--delete", help="Take the alias away, if it is on VERSION.")
     ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Move or take away the champion without evidence; marked."),
+    ] = False,
 ) -> None:
     """Put an alias on a version, or take it away. The history keeps who, when and why.
 
-    No evidence is asked for: champion and staging are then on record as forced. See promote.
+    To move the champion asks for the evidence that promote asks for, or for --force; to take it
+    away, and to force it, are marked for ever. Ends with 1 when that is refused.
     """
     with opened("moving the alias") as registry:
         if delete:
-            registry.remove_alias(name, alias, reason, version=version)
+            registry.remove_alias(name, alias, reason, version=version, force=force)
         else:
-            registry.set_alias(name, alias, version, reason)
+            registry.set_alias(name, alias, version, reason, force=force)
     done = f"{alias} is no longer on {name}:{version}" if delete else f"{alias} is {name}:{version}"
     out.print(done)
 
@@ -52,7 +57,7 @@ def history(
     then = moment.parse(at) if at else None
     with opened("reading the history") as registry:
         periods = registry.history(name)
-    shown = [period for period in periods if then is None or period.covers(then)]
+    shown = [one for one in periods if then is None or (one.covers(then) and not one.gone)]
     if as_json:
         show_json(shown)
         return
@@ -63,7 +68,7 @@ def history(
 def _line(period: Period) -> dict[str, str | None]:
     return {
         "alias": period.alias,
-        "version": period.version or f"MLflow version {period.number}",
+        "version": place(period),
         "from": period.start,
         "to": period.end or "now",
         "who": mover(period),

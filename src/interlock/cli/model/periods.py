@@ -5,8 +5,15 @@ from __future__ import annotations
 from interlock.registry import Period
 
 
+def place(period: Period) -> str:
+    """The version that the alias was on."""
+    if period.gone:
+        return "none"
+    return period.version or f"MLflow version {period.number}"
+
+
 def mover(period: Period) -> str | None:
-    """Who put the alias there."""
+    """Who put the alias there, or took it away."""
     return "unknown (moved without Interlock)" if period.noticed else period.actor
 
 
@@ -19,5 +26,6 @@ def manner(period: Period) -> str:
     'promotion, forced'
     """
     if period.noticed:
-        return ""
-    return f"{period.move}, forced" if period.forced else period.move
+        return "taken away" if period.gone else ""
+    how = "taken away" if period.gone else period.move
+    return f"{how}, forced" if period.forced else how

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from interlock.cli.model.periods import manner, mover
+from interlock.cli.model.periods import manner, mover, place
 from interlock.cli.model.registry import Name, Number, opened
 from interlock.cli.output import Json, out, show_json, show_rows
 from interlock.registry import Standing, Status
@@ -79,7 +79,7 @@ def _role(standing: Standing) -> dict[str, str | None]:
     period = standing.period
     return {
         "role": standing.role,
-        "version": period.version or f"MLflow version {period.number}",
+        "version": place(period),
         "since": period.start,
         "until": period.end or "now",
         "who": mover(period),
