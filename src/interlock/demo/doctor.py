@@ -1,4 +1,4 @@
-"""`python -m interlock.demo.doctor POLICY URL LIST LATE`: names every beat, later.
+"""`python -m interlock.demo.doctor POLICY URL LIST LATE`: a cardiologist names each beat.
 
 Each label comes when it comes: LATE seconds after the answer on average, some much later.
 """

@@ -34,7 +34,7 @@ def follow(
             raise InterlockError(f"there is no rollout of {name}")
         happened = events.read(engine, found.id)
         seconds = time.monotonic() - began
-        screen.show(Seen(found, happened[known:], tally, seconds))
+        screen.show(Seen(found, happened[known:], tally, seconds, happened[-1].sentence))
         known = len(happened)
         if found.ended is not None:
             return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -9,6 +10,7 @@ from typing import NamedTuple, Protocol, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -28,16 +30,26 @@ _STYLES = {
 }
 _WIDE = 41  # characters of a bar
 _EDGE = 0.2  # the difference of losses at its ends
+_LONG = 120  # characters of what it waits for
 _PAUSE = 3.0  # seconds between two lines of a log
 
 
 class Seen(NamedTuple):
-    """What is to be shown: where the rollout stands, what is `new`, and what the ward got."""
+    """What is to be shown: where the rollout stands, what is `new` (the `last` of all that
+    was told is a sentence), and what the ward got.
+    """
 
     report: Report
     new: Sequence[Event]
     tally: Tally
     seconds: float
+    last: str = ""
+
+    @property
+    def now(self) -> str:
+        """What the controller waits for; nothing where that was told as it happened."""
+        said = self.report.sentence
+        return "" if said == self.last else textwrap.shorten(said, _LONG, placeholder=" …")
 
 
 class Screen(AbstractContextManager["Screen"], Protocol):
@@ -109,11 +121,9 @@ def _why(event: Event) -> str:
 def line(seen: Seen) -> Text:
     """How it goes, in a line."""
     report = seen.report
-    shares = ", ".join(
-        f"{share:.0%} by {version}" for version, share in seen.tally.shares().items()
-    )
-    said = Text(f"   {seen.seconds:3.0f} s  {_step(report)}: answered {shares};")
-    return said.append(f" {_bounds(report)}; ").append(report.sentence, _STYLES[report.verdict])
+    shares = ", ".join(f"{share:.0%} {version}" for version, share in seen.tally.shares().items())
+    said = Text(f"   {seen.seconds:3.0f} s  {_step(report)}: answered {shares}; {_bounds(report)}")
+    return said.append(f"; {seen.now}" if seen.now else "", _STYLES[report.verdict])
 
 
 def _step(report: Report) -> str:
@@ -131,11 +141,12 @@ def _bounds(report: Report) -> str:
 def picture(seen: Seen) -> RenderableType:
     """All of it."""
     report = seen.report
-    title = Text(f"\n   {report.name} {report.version} by {report.strategy}  ", "bold")
+    title = Text(f"{report.name} {report.version} by {report.strategy}  ", "bold")
     title.append(report.status, _STYLES.get(report.status, "bold"))
     title.append(f"  {seen.seconds:.0f} s  {_way(report)}", "")
-    now = Text("   now ").append(report.sentence, _STYLES[report.verdict])
-    return Group(title, _shares(seen), _findings(report), now, Text(f"   {seen.tally.sentence()}"))
+    now = Text(f"now: {seen.now or report.verdict}", _STYLES[report.verdict])
+    parts = (title, _shares(seen), _findings(report), now, Text(seen.tally.sentence()))
+    return Padding(Group(*parts), (1, 0, 0, 3))
 
 
 def _way(report: Report) -> str:
@@ -203,7 +214,7 @@ def verdict(report: Report) -> list[str]:
     seen = {one.metric: one for one in report.findings}
     calm = [name for name in ("errors", "latency", "answers") if _calm(seen.get(name))]
     if report.status == "promoted":
-        return [f"{report.version} is the champion now: at every step the labels spoke for it."]
+        return [f"{report.version} is the champion now: the evidence allowed every step."]
     if report.status != "rolled back":
         return [f"{report.version} is {report.status}: {report.sentence}"]
     failed = ", ".join(one.metric for one in report.findings if one.verdict == "failed")

@@ -80,8 +80,8 @@ class Story:
         started = self._processes.beside("the ward", [*ward, _RATE], self._place.log("traffic"))
         late = self._processes.beside("the cardiologist", doctor, self._place.log("doctor"))
         self._words.plain(
-            "   They are drawn from the 1,500 beats of holdout and staging, again and again: what is"
-            " shown here is shown about these."
+            "   They are drawn from holdout and staging, which no training saw, again and again:"
+            " what follows is shown about these beats."
         )
         return Ward(url, Tally(self._place.asked), started, late)
 
@@ -113,8 +113,11 @@ class Story:
         self._words.scene("What the callers were told, and what is on record")
         self._processes.end(ward.traffic)
         with schema.opened(self._place.settings) as engine:
-            for line in ledger.read(engine, ward.tally).lines(ward.tally):
-                self._words.plain(f"   {line}")
+            books = ledger.read(engine, ward.tally)
+        for line in books.lines(ward.tally):
+            self._words.plain(f"   {line}")
+        if books.missing or ward.tally.failures:
+            raise InterlockError("a request failed, or an answer is not on record: see above")
         self._processes.end(ward.doctor)
         self._processes.run(["interlock", "rollout", "history", "ecg"])
 

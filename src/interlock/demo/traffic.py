@@ -1,7 +1,7 @@
 """`python -m interlock.demo.traffic POLICY PACKAGE URL LIST RATE`: a ward that asks all the time.
 
-Heartbeats are drawn at random, again and again: there are 1,500 of them, and thousands are asked
-about. So each is an independent draw, and what is found out is found out about these 1,500.
+Heartbeats are drawn at random, again and again: there are far fewer of them than questions. So each
+question is an independent draw, and what is found out is found out about these heartbeats alone.
 """
 
 from __future__ import annotations
