@@ -94,7 +94,7 @@ def recorded(told: Told) -> Mapping[str, str]:
     """The version of every answer that a caller got, by its id."""
     query = sa.select(PREDICTIONS.c.id, PREDICTIONS.c.version).where(PREDICTIONS.c.arm != "shadow")
     with told.engine.connect() as connection:
-        return dict(connection.execute(query).tuples().all())
+        return {row.id: row.version for row in connection.execute(query)}
 
 
 def count(told: Told, table: sa.Table) -> int:

@@ -45,9 +45,10 @@ def demo(
         url = story.serve(champion.name)
         story.ask(url)
         if not quick:
+            faulty, better = story.faulty(), story.better()
             ward = story.open(url, champion)
-            story.faulty(ward)
-            story.better(ward)
+            story.force(ward, faulty)
+            story.roll_out(ward, better)
             story.close(ward)
         if keep:
             _next(place, words, url, kept=True)

@@ -9,8 +9,6 @@ from typing import Self
 
 import msgspec
 
-_CODEC = msgspec.json
-
 
 class Asked(msgspec.Struct, frozen=True, array_like=True):
     """One heartbeat that was asked about at `moment` (seconds since 1970).
@@ -33,7 +31,7 @@ class Writer:
         self._file = file.open("ab", buffering=0)
 
     def add(self, asked: Asked) -> None:
-        self._file.write(_CODEC.encode(asked) + b"\n")
+        self._file.write(msgspec.json.encode(asked) + b"\n")
 
     def __enter__(self) -> Self:
         return self
@@ -64,4 +62,4 @@ class Reader:
                 if not line.endswith(b"\n"):
                     return
                 self._place += len(line)
-                yield _CODEC.decode(line, type=Asked)
+                yield msgspec.json.decode(line, type=Asked)

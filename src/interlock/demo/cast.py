@@ -28,7 +28,7 @@ BETTER = Role(
         "decay": 1.0,
         "noise": 0.3,
         "shift": 2,
-        "trees": 50,
+        "trees": 20,
         "weight": 0.7,
     },
 )

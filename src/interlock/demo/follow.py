@@ -33,11 +33,10 @@ def follow(
         if found is None:
             raise InterlockError(f"there is no rollout of {name}")
         happened = events.read(engine, found.id)
-        seconds = time.monotonic() - began
-        screen.show(Seen(found, happened[known:], tally, seconds, happened[-1].sentence))
+        screen.show(Seen(found, happened, happened[known:], tally))
         known = len(happened)
         if found.ended is not None:
             return found
-        if seconds > _PATIENCE:
+        if time.monotonic() - began > _PATIENCE:
             raise InterlockError(f"{found.version} is still {found.status}: {found.sentence}")
         time.sleep(_LOOK)

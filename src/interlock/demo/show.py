@@ -35,21 +35,30 @@ _PAUSE = 3.0  # seconds between two lines of a log
 
 
 class Seen(NamedTuple):
-    """What is to be shown: where the rollout stands, what is `new` (the `last` of all that
-    was told is a sentence), and what the ward got.
+    """What is to be shown: where the rollout stands, all that happened to it and what of that is
+    `new`, and what the ward got.
     """
 
     report: Report
+    happened: Sequence[Event]
     new: Sequence[Event]
     tally: Tally
-    seconds: float
-    last: str = ""
 
     @property
     def now(self) -> str:
         """What the controller waits for; nothing where that was told as it happened."""
         said = self.report.sentence
-        return "" if said == self.last else textwrap.shorten(said, _LONG, placeholder=" …")
+        told = said == self.happened[-1].sentence
+        return "" if told else textwrap.shorten(said, _LONG, placeholder=" …")
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been going on."""
+        return time.time() - self.happened[0].moment / 1e6
+
+    def told(self) -> list[Text]:
+        """A line for everything new."""
+        return [told(event, event.moment - self.happened[0].moment) for event in self.new]
 
 
 class Screen(AbstractContextManager["Screen"], Protocol):
@@ -77,8 +86,8 @@ class Drawn(Screen):
         self._live.stop()
 
     def show(self, seen: Seen) -> None:
-        for event in seen.new:
-            self._live.console.print(told(event, seen.seconds))
+        for line in seen.told():
+            self._live.console.print(line)
         self._live.update(picture(seen), refresh=True)
 
 
@@ -96,17 +105,19 @@ class Lines(Screen):
         pass
 
     def show(self, seen: Seen) -> None:
-        for event in seen.new:
-            self._console.print(told(event, seen.seconds))
+        for line in seen.told():
+            self._console.print(line)
         now = time.monotonic()
         if now - self._last >= _PAUSE and seen.report.ended is None:
-            self._console.print(line(seen))
+            self._console.print(briefly(seen))
             self._last = now
 
 
-def told(event: Event, seconds: float) -> Text:
-    """What happened, after how long, and why: of what let it go on, what needed to be shown."""
-    said = Text(f"   {seconds:3.0f} s  ")
+def told(event: Event, after: int) -> Text:
+    """What happened, after how long (microseconds), and why: of all that let it go on, the quality,
+    which has to be shown.
+    """
+    said = Text(f"   {after / 1e6:3.0f} s  ")
     said.append(event.event, _STYLES.get(event.event, "bold"))
     return said.append(f"  {_why(event)}", "")
 
@@ -118,7 +129,7 @@ def _why(event: Event) -> str:
     return f"{event.sentence.partition(':')[0]}: {quality[0].sentence if quality else ''}"
 
 
-def line(seen: Seen) -> Text:
+def briefly(seen: Seen) -> Text:
     """How it goes, in a line."""
     report = seen.report
     shares = ", ".join(f"{share:.0%} {version}" for version, share in seen.tally.shares().items())

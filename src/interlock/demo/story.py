@@ -85,26 +85,29 @@ class Story:
         )
         return Ward(url, Tally(self._place.asked), started, late)
 
-    def faulty(self, ward: Ward) -> Report:
-        """Somebody skips the gates, and the canary finds out."""
-        self._words.scene("A new version learned from labels with two classes mixed up in 3 of 10")
+    def faulty(self) -> Package:
+        """A version with a subtle fault, which gates would stop."""
+        self._words.scene("A new version: its labels had two classes mixed up in 3 beats of 10")
         version = self._cast.train(FAULTY)
-        self._words.scene("The gates that compare would stop it")
-        stopped = not self._cast.judge(version, *COMPARING)
-        reason = "to see what a canary does with it"
-        if stopped:
-            self._words.plain("   Somebody lets it go all the same. That stays on record.")
-        self._words.scene("A tenth of the traffic, and what the labels say")
-        forced = ["--policy", str(self._place.hasty), "--force", "--reason", reason]
-        return self._roll_out(ward, version, forced)
+        self._cast.judge(version, *COMPARING)
+        return version
 
-    def better(self, ward: Ward) -> Report:
-        """A better one takes the whole way."""
-        self._words.scene("Another version: a network and trees, with the right labels")
+    def better(self) -> Package:
+        """A version that gates let pass."""
+        self._words.scene("Another new version: a network and trees, from the right labels")
         version = self._cast.train(BETTER)
-        self._words.scene("The same gates as for the first one")
         self._cast.judge(version)
-        self._words.scene("In the shadow, then a growing share, then all of it")
+        return version
+
+    def force(self, ward: Ward, version: Package) -> Report:
+        """Somebody skips the gates and the shadow, and the canary finds out."""
+        self._words.scene(f"Somebody lets {version.version} go all the same: that stays on record")
+        reason = ["--force", "--reason", "to see what a canary does with it"]
+        return self._roll_out(ward, version, ["--policy", str(self._place.hasty), *reason])
+
+    def roll_out(self, ward: Ward, version: Package) -> Report:
+        """The whole way, by the evidence of the gates and then of the traffic."""
+        self._words.scene(f"{version.version} answers in the shadow, then more and more users")
         rules = ["--policy", str(self._place.policy), "--reason", "a network and trees"]
         return self._roll_out(ward, version, rules)
 
