@@ -44,7 +44,7 @@ class Told(NamedTuple):
 def told(project: Path, port: int) -> Iterator[Told]:
     """A run to its end."""
     with start(project, port) as process:
-        said, _ = process.communicate(timeout=280)
+        said, _ = process.communicate(timeout=500)
     assert process.returncode == 0, said
     home = project / "home" / "demo"
     current = Settings(home=home)
@@ -102,7 +102,7 @@ def count(told: Told, table: sa.Table) -> int:
         return int(connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_faulty_one_is_withdrawn_and_the_better_one_is_champion(told: Told) -> None:
     """The journal and the registry say so, nobody's request failed, and every answer is there."""
     faulty, better = told.rollouts()

@@ -51,13 +51,13 @@ def demo(
             story.roll_out(ward, better)
             story.close(ward)
         if keep:
-            _next(place, words, url, kept=True)
+            _next(place, words, url, champion.version, kept=True)
             story.wait()
     if not keep:
-        _next(place, words, url, kept=False)
+        _next(place, words, url, champion.version, kept=False)
 
 
-def _next(place: Place, words: Words, url: str, *, kept: bool) -> None:
+def _next(place: Place, words: Words, url: str, first: str, *, kept: bool) -> None:
     beat = place.project / "beat.json"
     curl = f"curl -H 'Content-Type: application/json' -d @{beat} {url}/predict"
     lines = (
@@ -68,9 +68,9 @@ def _next(place: Place, words: Words, url: str, *, kept: bool) -> None:
             f"   {curl}",
             f"   export INTERLOCK_HOME={place.home}   # the registry of this demonstration",
             "   interlock model history ecg      # which version was live when, and why",
-            "   interlock rollout explain ecg    # every decision, with its figures",
+            "   interlock rollout explain ecg --replay   # every decision, made anew",
             f"   less {place.package('champion') / 'card.md'}   # what a package says of itself",
-            f"   open {place.home / 'gates' / '1.0.0' / 'report.html'}   # what the gates found",
+            f"   open {place.home / 'gates' / first / 'report.html'}   # what the gates found",
             "   interlock init my-model          # a project of your own",
         ]
     )
