@@ -62,8 +62,10 @@ class Processes:
     def run(self, command: Sequence[str], *, codes: Collection[int] = (0,)) -> int:
         """Run `command`, its output indented below it; the exit code, which must be of `codes`."""
         process = self.start(command, subprocess.PIPE)
-        for line in process.stdout or ():
-            self._words.plain(f"   {line.rstrip()}")
+        if process.stdout is not None:
+            with process.stdout as said:
+                for line in said:
+                    self._words.plain(f"   {line.rstrip()}")
         code = process.wait()
         self.end(process)
         if code not in codes:
