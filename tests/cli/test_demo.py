@@ -159,7 +159,7 @@ def test_a_port_that_is_taken_is_refused_before_anything_is_done(project: Path) 
         other.listen()
         taken = other.getsockname()[1]
         with start(project, taken, "--quick") as process:
-            said, _ = process.communicate(timeout=60)
+            said, _ = process.communicate(timeout=180)
     assert process.returncode == 2
     assert f"INTERLOCK_PORT={taken}: cannot listen there: Address already in use." in said
     assert "--port" in said
@@ -204,7 +204,7 @@ def intruder(project: Path, port: int) -> Iterator[None]:
 def test_another_server_is_not_taken_for_its_own(project: Path, port: int) -> None:
     """Its own server could not listen: nobody asks the other one."""
     with start(project, port, "--quick") as process:
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=180)
     assert process.returncode == 3
     assert f"INTERLOCK_PORT={port}: cannot listen there" in said
     assert "the server ended with 2, see above" in said
