@@ -136,6 +136,7 @@ def test_the_faulty_one_is_withdrawn_and_the_better_one_is_champion(told: Told) 
     assert strays(told) == []
     assert count(told, LABELS) > 1000
     # And the terminal told it.
+    assert told.said.count("1.0.0 → ") == 2  # the history of both
     assert f"{faulty.version} was withdrawn by itself, because of quality" in told.said
     assert f"{better.version} is the champion now" in told.said
     assert f"{len(tally.versions):,} requests of the ward answered, none failed" in told.said

@@ -14,6 +14,7 @@ from interlock.demo.place import Place
 from interlock.demo.processes import Processes
 from interlock.demo.story import Story
 from interlock.demo.words import Words
+from interlock.package import Package
 from interlock.serve import listener
 
 app = typer.Typer(add_completion=False)
@@ -51,13 +52,13 @@ def demo(
             story.roll_out(ward, better)
             story.close(ward)
         if keep:
-            _next(place, words, url, champion.version, kept=True)
+            _next(place, words, url, champion, kept=True)
             story.wait()
     if not keep:
-        _next(place, words, url, champion.version, kept=False)
+        _next(place, words, url, champion, kept=False)
 
 
-def _next(place: Place, words: Words, url: str, first: str, *, kept: bool) -> None:
+def _next(place: Place, words: Words, url: str, first: Package, *, kept: bool) -> None:
     beat = place.project / "beat.json"
     curl = f"curl -H 'Content-Type: application/json' -d @{beat} {url}/predict"
     lines = (
@@ -67,10 +68,10 @@ def _next(place: Place, words: Words, url: str, first: str, *, kept: bool) -> No
             "   interlock demo --keep            # the same, and the server stays up; then:",
             f"   {curl}",
             f"   export INTERLOCK_HOME={place.home}   # the registry of this demonstration",
-            "   interlock model history ecg      # which version was live when, and why",
-            "   interlock rollout explain ecg --replay   # every decision, made anew",
-            f"   less {place.package('champion') / 'card.md'}   # what a package says of itself",
-            f"   open {place.home / 'gates' / first / 'report.html'}   # what the gates found",
+            f"   interlock model history {first.name}      # which version was live when, and why",
+            f"   interlock rollout explain {first.name} --replay   # every decision, made anew",
+            f"   less {first.path / 'card.md'}   # what a package says of itself",
+            f"   open {place.home / 'gates' / first.version / 'report.html'}   # what the gates found",
             "   interlock init my-model          # a project of your own",
         ]
     )

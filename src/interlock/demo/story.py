@@ -26,9 +26,9 @@ _LATE = "1.0"  # seconds after which a cardiologist has looked at one, on averag
 
 
 class Ward(NamedTuple):
-    """Where the model is asked, and by whom."""
+    """Those who ask about `model` and say what was true, and the tally of it."""
 
-    url: str
+    model: str
     tally: Tally
     traffic: Process
     doctor: Process
@@ -83,7 +83,7 @@ class Story:
             "   They are drawn from holdout and staging, which no training saw, again and again:"
             " what follows is shown about these beats."
         )
-        return Ward(url, Tally(self._place.asked), started, late)
+        return Ward(champion.name, Tally(self._place.asked), started, late)
 
     def faulty(self) -> Package:
         """A version with a subtle fault, which gates would stop."""
@@ -122,7 +122,7 @@ class Story:
         if books.missing or ward.tally.failures:
             raise InterlockError("a request failed, or an answer is not on record: see above")
         self._processes.end(ward.doctor)
-        self._processes.run(["interlock", "rollout", "history", "ecg"])
+        self._processes.run(["interlock", "rollout", "history", ward.model])
 
     def wait(self) -> None:
         """Stay until a signal comes."""
