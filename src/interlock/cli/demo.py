@@ -61,6 +61,7 @@ def demo(
 def _next(place: Place, words: Words, url: str, first: Package, *, kept: bool) -> None:
     beat = place.project / "beat.json"
     curl = f"curl -H 'Content-Type: application/json' -d @{beat} {url}/predict"
+    report = place.home / "gates" / first.version / "report.html"
     lines = (
         [f"   {curl}", f"   open {url}/docs", "   Ctrl-C ends the server"]
         if kept
@@ -71,7 +72,7 @@ def _next(place: Place, words: Words, url: str, first: Package, *, kept: bool) -
             f"   interlock model history {first.name}      # which version was live when, and why",
             f"   interlock rollout explain {first.name} --replay   # every decision, made anew",
             f"   less {first.path / 'card.md'}   # what a package says of itself",
-            f"   open {place.home / 'gates' / first.version / 'report.html'}   # what the gates found",
+            f"   open {report}   # what the gates found",
             "   interlock init my-model          # a project of your own",
         ]
     )
