@@ -19,8 +19,8 @@ from interlock.rollout.report import Report
 from interlock.state.events import Event
 
 
-def quality(verdict: Verdict = "inconclusive", low: float = -0.05, high: float = 0.15) -> Finding:
-    figures: dict[str, float | None] = {"low": low, "difference": 0.05, "high": high}
+def quality(verdict: Verdict = "inconclusive", **changes: float) -> Finding:
+    figures: dict[str, float | None] = {"low": -0.05, "difference": 0.05, "high": 0.15, **changes}
     return Finding(metric="quality", verdict=verdict, sentence="its loss is more", figures=figures)
 
 
@@ -117,10 +117,11 @@ def test_a_terminal_is_drawn_a_picture(tmp_path: Path) -> None:
 
 
 def test_bounds_beyond_the_line_end_at_its_ends() -> None:
-    """Little evidence leaves everything open."""
-    assert (
-        str(show.ruler(quality(low=-1.0, high=1.0))) == f"better {'━' * 20}0━━━━●{'━' * 15} worse"
-    )
+    """Little evidence leaves everything open, and a collapse is at the end of the line."""
+    everything = str(show.ruler(quality(low=-1.0, high=1.0)))
+    assert everything == f"better {'━' * 20}0━━━━●{'━' * 15} worse"
+    collapsed = str(show.ruler(quality(low=0.3, high=0.9, difference=0.5)))
+    assert collapsed == f"better {'·' * 20}0{'·' * 19}● worse"
 
 
 def test_what_widens_is_told_with_its_quality_alone() -> None:
@@ -144,7 +145,7 @@ def test_the_end_is_told_in_words() -> None:
         "Nothing else gave it away (errors, answers passed): only the labels did.",
     ]
     slow = Finding(metric="latency", verdict="failed", sentence="")
-    assert show.verdict(report(slow, quality(), status="rolled back")) == [
+    assert show.verdict(report(calm[0], slow, quality(), status="rolled back")) == [
         "1.0.1 was withdrawn by itself, because of latency."
     ]
     assert show.verdict(report(status="promoted")) == [
