@@ -11,7 +11,7 @@ help: ## show this list
 
 venv: .venv/.installed-check ## everything that working on Interlock takes, in .venv
 
-demo: .venv/.installed-train ## heartbeats: train, package, register, serve, ask
+demo: .venv/.installed-train ## heartbeats: train, judge, serve; withdraw a bad version, promote a good one
 	@$(BIN)/interlock demo
 
 test: .venv/.installed-test ## run the tests on all cores

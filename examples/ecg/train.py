@@ -31,6 +31,7 @@ def fit(
     *,
     share: float = 1.0,
     penalty: float = 1.0,
+    swapped: float = 0.0,
     epochs: int = 0,
     **parameters: Any,
 ) -> ClassifierMixin:
@@ -42,6 +43,9 @@ def fit(
         The part of the training beats to learn from: what would fewer beats have given?
     penalty
         Of large weights in the linear model.
+    swapped
+        The part of the training beats whose labels have normal and R-on-T the other way round, as
+        from an annotator who mixed them up: a fault, to see what finds it.
     epochs
         With any, a neural network and trees answer together, and this is how often the network
         sees every beat; `parameters` are those of `network` and `trees`.
@@ -50,12 +54,22 @@ def fit(
     if share < 1:
         kept = stratified(labels, {"kept": share, "left": 1 - share}, seed=0)["kept"]
         beats, labels = beats[kept], labels[kept]
+    if swapped:
+        labels = mixed_up(labels, swapped)
     # Matrices this small are faster on one thread.
     with threadpool_limits(1):
         if not epochs:
             linear = LogisticRegression(C=1 / penalty, max_iter=2000)
             return make_pipeline(StandardScaler(), linear).fit(beats, labels)
         return together(beats, labels, data.validation, report, epochs=epochs, **parameters)
+
+
+def mixed_up(labels: NDArray[Any], share: float) -> NDArray[Any]:
+    """`labels` with two classes swapped in a random `share` of the rows."""
+    hit = np.random.RandomState(0).random_sample(len(labels)) < share
+    other = {"normal": "r-on-t", "r-on-t": "normal"}
+    wrong = np.array([other.get(label, label) for label in labels], labels.dtype)
+    return np.where(hit, wrong, labels)
 
 
 def together(

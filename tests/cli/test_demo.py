@@ -7,99 +7,21 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from interlock.cli.demo import _Processes
+from interlock.demo.processes import Processes
+from interlock.demo.words import Words
+from tests.demo.project import port, project, start
 
-POLICY = """
-[model]
-name = "ecg"
-[data]
-source = "train:load"
-[train]
-fit = "train:fit"
-[metrics]
-primary = "accuracy"
-[gates.calibration]
-limit = 0.2
-"""
-TRAIN = """
-import os, time
-from pathlib import Path
-import numpy as np
-import pandas as pd
-from sklearn.linear_model import LogisticRegression
-
-HERE = Path(__file__).parent
-
-def load():
-    x, y = np.random.default_rng(0).normal(size=(2, 4000))
-    return pd.DataFrame({"x": x, "y": y, "label": np.where(x > 0, "up", "down")})
-
-def fit(data):
-    (HERE / "training").write_text(str(os.getpid()))
-    while (HERE / "wait").exists():
-        time.sleep(0.01)
-    return LogisticRegression().fit(data.train.features, data.train.truth)
-"""
-# Asks nothing, but says that it is about to, and waits where it is told to.
-HOLDOUT = """
-import os, time
-from pathlib import Path
-here = Path(__file__).parent
-(here / "asking").write_text(str(os.getpid()))
-while (here / "wait").exists():
-    time.sleep(0.01)
-"""
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A project that trains at once, and has nothing to ask."""
-    (tmp_path / "interlock.toml").write_text(POLICY)
-    (tmp_path / "train.py").write_text(TRAIN)
-    (tmp_path / "holdout.py").write_text(HOLDOUT)
-    return tmp_path
-
-
-@pytest.fixture
-def port() -> int:
-    """A port that is free at this moment."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
-@contextmanager
-def start(project: Path, port: int, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """The demonstration; a test that fails does not wait for its end."""
-    words = ["demo", "--project", str(project), "--port", str(port), *options]
-    # Tests that are run under nohup ignore SIGHUP, and what they start would as well.
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "interlock.cli", *words],
-        env={**os.environ, "INTERLOCK_HOME": str(project / "home")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    signal.signal(signal.SIGHUP, before)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+__all__ = ["port", "project"]
 
 
 def listening(port: int) -> bool:
@@ -126,7 +48,7 @@ def written(file: Path, process: subprocess.Popen[str]) -> int:
 
 def test_a_kept_server_answers_until_it_is_told_to_end(project: Path, port: int) -> None:
     """SIGTERM, as Ctrl-C does, ends the demonstration and every process that it started."""
-    with start(project, port, "--keep") as process:
+    with start(project, port, "--quick", "--keep") as process:
         assert process.stdout is not None
         said = []
         for line in process.stdout:
@@ -150,7 +72,7 @@ def test_a_signal_while_it_trains_ends_the_training(
 ) -> None:
     """The terminal is closed, or somebody wants it ended: nothing trains on."""
     (project / "wait").touch()
-    with start(project, port) as process:
+    with start(project, port, "--quick") as process:
         training = written(project / "training", process)
         process.send_signal(call)
         assert process.stdout is not None
@@ -162,7 +84,7 @@ def test_a_signal_while_it_trains_ends_the_training(
 def test_a_signal_while_it_asks_ends_the_server_too(project: Path, port: int) -> None:
     """The step and the server, with its workers, are gone when the demonstration is."""
     (project / "wait").touch()
-    with start(project, port) as process:
+    with start(project, port, "--quick") as process:
         written(project / "training", process)
         (project / "wait").unlink()
         while not (project / "home" / "demo" / "run").is_dir():
@@ -191,7 +113,7 @@ time.sleep(20)
 def test_a_process_that_will_not_end_is_killed_with_its_children(tmp_path: Path) -> None:
     """After so much patience, whatever is left of its session is gone."""
     (tmp_path / "stubborn.py").write_text(STUBBORN)
-    with _Processes(dict(os.environ), 0.2) as processes:
+    with Processes(dict(os.environ), 0.2, Words(Console(quiet=True))) as processes:
         process = processes.start(["python", str(tmp_path / "stubborn.py")], subprocess.PIPE)
         assert process.stdout is not None
         assert [process.stdout.readline() for _ in range(2)] == ["started\n"] * 2
@@ -214,9 +136,9 @@ def test_a_signal_at_the_start_of_a_process_waits_for_it(tmp_path: Path) -> None
             processes._starting = True
             os.kill(os.getpid(), signal.SIGTERM)
             heard.append(processes._told)
-            processes.start(["python", str(tmp_path / "sleep.py")], None)
+            processes.start(["python", str(tmp_path / "sleep.py")], subprocess.DEVNULL)
 
-    processes = _Processes(dict(os.environ), 5)
+    processes = Processes(dict(os.environ), 5, Words(Console(quiet=True)))
     with pytest.raises(SystemExit) as ended:
         begin()
     assert heard == [signal.SIGTERM]
@@ -236,8 +158,8 @@ def test_a_port_that_is_taken_is_refused_before_anything_is_done(project: Path) 
         other.bind(("127.0.0.1", 0))
         other.listen()
         taken = other.getsockname()[1]
-        with start(project, taken) as process:
-            said, _ = process.communicate(timeout=60)
+        with start(project, taken, "--quick") as process:
+            said, _ = process.communicate(timeout=180)
     assert process.returncode == 2
     assert f"INTERLOCK_PORT={taken}: cannot listen there: Address already in use." in said
     assert "--port" in said
@@ -281,8 +203,8 @@ def intruder(project: Path, port: int) -> Iterator[None]:
 @pytest.mark.usefixtures("intruder")
 def test_another_server_is_not_taken_for_its_own(project: Path, port: int) -> None:
     """Its own server could not listen: nobody asks the other one."""
-    with start(project, port) as process:
-        said, _ = process.communicate(timeout=60)
+    with start(project, port, "--quick") as process:
+        said, _ = process.communicate(timeout=180)
     assert process.returncode == 3
     assert f"INTERLOCK_PORT={port}: cannot listen there" in said
     assert "the server ended with 2, see above" in said
