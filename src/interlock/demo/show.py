@@ -133,7 +133,8 @@ def briefly(seen: Seen) -> Text:
     """How it goes, in a line."""
     report = seen.report
     shares = ", ".join(f"{share:.0%} {version}" for version, share in seen.tally.shares().items())
-    said = Text(f"   {seen.seconds:3.0f} s  {_step(report)}: answered {shares}; {_bounds(report)}")
+    answered = f"answered {shares}" if shares else "nobody has asked yet"
+    said = Text(f"   {seen.seconds:3.0f} s  {_step(report)}: {answered}; {_bounds(report)}")
     return said.append(f"; {seen.now}" if seen.now else "", _STYLES[report.verdict])
 
 

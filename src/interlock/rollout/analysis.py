@@ -218,7 +218,10 @@ def _many(number: int, noun: str) -> str:
 
 
 def _odds(log_evidence: float) -> str:
-    return f"{math.exp(log_evidence):.3g} to 1" if log_evidence < 20 else "over a million to 1"
+    if log_evidence > math.log(1e6):
+        return "over a million to 1"
+    odds = math.exp(log_evidence)
+    return f"{odds:.0f} to 1" if odds >= 100 else f"{odds:.3g} to 1"
 
 
 def _needed(alpha: float) -> str:
