@@ -10,9 +10,7 @@ from typing import Any
 from interlock.journal import segments
 
 
-def rows(
-    home: Path, table: str = "predictions", moment: str = "moment"
-) -> list[dict[str, Any]]:
+def rows(home: Path, table: str = "predictions", moment: str = "moment") -> list[dict[str, Any]]:
     """All rows of a table, in the order of their `moment`s; nothing may be left in the spool."""
     assert segments.listed(home / "journal") == []
     with closing(sqlite3.connect(home / "interlock.db")) as database:
