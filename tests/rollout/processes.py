@@ -93,7 +93,8 @@ class Mortals:
         while not condition():
             assert time.monotonic() < deadline, "it never came true"
             self._process.join(0.02)
-            if self._process.exitcode is not None:
+            # It may have died of what makes the condition true: then nobody follows it.
+            if self._process.exitcode is not None and not condition():
                 self.exits.append(self._process.exitcode)
                 self._process = self._started()
 
