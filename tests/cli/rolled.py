@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,3 +62,16 @@ def begin(run: Run, *options: str) -> str:
     code, out, err = run(*words)
     assert code == 0, err
     return out
+
+
+def order(home: Path, *words: str) -> str:
+    """Run `interlock rollout …` as a person would, in another process."""
+    done = subprocess.run(
+        [sys.executable, "-m", "interlock.cli", "rollout", *words],
+        env={**os.environ, "INTERLOCK_HOME": str(home), "INTERLOCK_ACTOR": "ann"},
+        capture_output=True,
+        text=True,
+        cwd=home,
+        check=True,
+    )
+    return done.stdout

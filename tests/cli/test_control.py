@@ -16,7 +16,7 @@ import pytest
 
 from interlock.registry import Registry
 from interlock.state import schema
-from tests.cli.rolled import Run, begin
+from tests.cli.rolled import Run, begin, order
 from tests.cli.rolled import run as run  # noqa: PLC0414 - fixtures, used by their names
 from tests.cli.rolled import world as world  # noqa: PLC0414
 from tests.rollout.world import POLICY, World, Wrong
@@ -183,19 +183,6 @@ def live(home: Path, registry: Registry, tmp_path: Path) -> Path:
     registry.register(build_beat(tmp_path / "beat-2", seed=1, previous=first))
     registry.promote("beat", "1.0.0", "champion", "first", force=True)
     return home
-
-
-def order(home: Path, *words: str) -> str:
-    """Run `interlock rollout …` as a person would, in another process."""
-    done = subprocess.run(
-        [sys.executable, "-m", "interlock.cli", "rollout", *words],
-        env={**os.environ, "INTERLOCK_HOME": str(home), "INTERLOCK_ACTOR": "ann"},
-        capture_output=True,
-        text=True,
-        cwd=home,
-        check=True,
-    )
-    return done.stdout
 
 
 def test_up_serves_and_promotes(live: Path) -> None:

@@ -21,15 +21,18 @@ def test_an_equal_challenger_is_widened_and_promoted(world: World) -> None:
     world.start()
     seen = [world.shares()]
     for _ in range(40):
-        world.run(1, 400)
+        outcomes = world.run(1, 400)
         if world.shares() != seen[-1]:
             seen.append(world.shares())
+        if world.last().ended:
+            break
     assert seen == [
         {"1.0.0": 0.9, "1.1.0": 0.1},
         {"1.0.0": 0.5, "1.1.0": 0.5},
         {"1.0.0": 0.0, "1.1.0": 1.0},  # the old one is still at hand
         {"1.1.0": 1.0},
     ]
+    assert (outcomes[0].decision.action, outcomes[0].decision.verdict) == ("finish", "passed")
     assert world.registry.resolve("ecg").version == "1.1.0"
     assert [event for event in world.told() if event != "held"] == [
         "started",

@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import textwrap
-from contextlib import suppress
+import signal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
-import sqlalchemy as sa
 
 from interlock.errors import RegistryError
 from interlock.registry import Registry
 from interlock.rollout.controller import Controller
 from interlock.settings import Settings
-from interlock.state import events
-from interlock.state.rollouts import Record, Rollouts
+from tests.rollout.processes import Mortals, Site
 from tests.rollout.world import World, Wrong
 
 
 class Killed(BaseException):
     """Ends a controller where it stands; nothing catches it."""
-
-
-class Killer:
-    """Ends whoever makes a transition, once at each: before it is committed, or just after."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
-        self.deaths: list[str] = []
-        change = Rollouts.change
-
-        def dying(rollouts: Rollouts, record: Record, event: Any = None, route: Any = None) -> Any:
-            place = f"{record.revision} {event.event}" if event else ""
-            engine = rollouts._engine
-            if not event or place in self.deaths:
-                return change(rollouts, record, event, route)
-            self.deaths.append(place)
-            if moment == "before":
-                sa.event.listen(engine, "commit", die, once=True)
-            change(rollouts, record, event, route)
-            raise Killed
-
-        def die(_connection: Any) -> None:
-            raise Killed
-
-        monkeypatch.setattr(Rollouts, "change", dying)
 
 
 def ending(world: World) -> tuple[str, list[str], str]:
@@ -55,36 +26,57 @@ def ending(world: World) -> tuple[str, list[str], str]:
     return world.last().status, transitions, world.registry.resolve("ecg").version
 
 
-GOOD = ("promoted", ["started", "widened", "widened", "promoting", "promoted"], "1.1.0")
-BAD = ("rolled back", ["started", "rolled back"], "1.0.0")
+class Story(NamedTuple):
+    """A strategy, how its new version is, and how that has to go."""
+
+    strategy: str
+    version: Wrong
+    told: list[str]
+
+    @property
+    def expected(self) -> tuple[str, list[str], str]:
+        ending = self.told[-1]
+        return ending, ["started", *self.told], "1.1.0" if ending == "promoted" else "1.0.0"
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize(("wrong", "expected"), [(0.1, GOOD), (0.4, BAD)])
+GOOD, BAD = Wrong(), Wrong(wrong=0.4)
+STORIES = [
+    Story("canary", GOOD, ["widened", "widened", "promoting", "promoted"]),
+    Story("canary", BAD, ["rolled back"]),
+    Story("shadow", GOOD, ["promoting", "promoted"]),
+    Story("shadow", BAD, ["rolled back"]),
+    Story("ab", GOOD, ["promoting", "promoted"]),
+    Story("ab", BAD, ["rolled back"]),
+    Story("blue-green", GOOD, ["promoting", "promoted"]),
+    Story("blue-green", Wrong(failing=0.3), ["rolled back"]),
+    Story("recreate", GOOD, ["promoted"]),
+]
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda one: f"{one.strategy}, {one.told[-1]}")
 def test_killed_at_every_transition_the_next_controller_goes_on(
-    world: World,
-    monkeypatch: pytest.MonkeyPatch,
-    moment: str,
-    wrong: float,
-    expected: tuple[str, list[str], str],
+    world: World, tmp_path: Path, story: Story
 ) -> None:
-    """A controller dies at each transition; nothing is lost, and nothing done twice."""
-    world.versions["1.1.0"] = Wrong(wrong=wrong)
+    """SIGKILL at each, before it is committed and just after: nothing is lost or done twice."""
+    site = Site(world.url, world.home, tmp_path)
+    world.versions["1.1.0"] = story.version
     world.serve(300)
-    world.start()
-    killer = Killer(monkeypatch, moment)
-    for _ in range(60):
+    world.start(strategy=story.strategy, end=120.0, warm=120.0)
+    site.tell(world.now)
+    mortals = Mortals(site)
+    for _ in range(20):
         world.serve(400)
-        while True:
-            with suppress(Killed):
-                world.controller().tick()
-                break
-        if world.rollouts.running("ecg") is None:
+        site.tell(world.now)
+        mortals.live_until(lambda: bool(world.last().ended) or world.last().watermark == world.now)
+        if world.last().ended:
             break
-    assert ending(world) == expected
-    died_at = [place.split(" ", 1)[1] for place in killer.deaths]
-    assert [event for event in died_at if event != "held"] == expected[1][1:]
-    assert len(world.told()) == 1 + len(killer.deaths)
+    mortals.end()
+    assert ending(world) == story.expected
+    died_at = [line.split(" ", 1)[1] for line in site.deaths.read_text().splitlines()]
+    assert died_at == [event for event in story.told for _ in range(2)]
+    assert mortals.exits == [-signal.SIGKILL] * len(died_at)
+    moves = [one for one in world.registry.history("ecg") if one.version == "1.1.0"]
+    assert len(moves) == (story.told[-1] == "promoted")
 
 
 @pytest.mark.parametrize("arrived", [False, True])
@@ -132,35 +124,3 @@ def test_a_registry_that_is_away_is_asked_again(world: World) -> None:
     controller.tick()
     failing.close()
     assert world.told() == ["started", "held", "promoted"]
-
-
-def test_a_process_that_dies_leaves_a_rollout_that_goes_on(world: World, tmp_path: Path) -> None:
-    """A real process ends in the middle of a transaction, without a word."""
-    world.serve(300)
-    record = world.start(least_seconds=0, least_rows=0, margin=1.0)
-    world.serve(400)
-    script = tmp_path / "controller.py"
-    script.write_text(
-        textwrap.dedent(f"""
-        import os
-        import sqlalchemy as sa
-        from pathlib import Path
-        from interlock.registry import Registry
-        from interlock.rollout.controller import Controller
-        from interlock.settings import Settings
-        from interlock.state import database
-
-        engine = database.engine({world.url!r})
-        sa.event.listen(engine, "commit", lambda connection: os._exit(9))
-        registry = Registry(Settings(home=Path({str(world.home)!r}), actor="bob"))
-        Controller(engine, registry, now=lambda: {world.now}).tick()
-        """)
-    )
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
-    assert done.returncode == 9, done.stderr
-    assert Rollouts(world.engine).find(record.id) == record
-    world.controller().tick()
-    assert [event.event for event in events.read(world.engine, record.id)] == [
-        "started",
-        "widened",
-    ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier
 
 import msgspec
@@ -10,6 +13,7 @@ import msgspec
 from interlock.rollout import evidence
 from interlock.state import database, predictions
 from interlock.state.predictions import Wanted
+from tests.rollout.processes import Site
 from tests.rollout.world import World
 
 
@@ -42,6 +46,37 @@ def test_two_controllers_at_once_do_everything_once(any_world: World) -> None:
             connection, Wanted(deployment="ecg", version="1.1.0", until=known.counted)
         )
     assert known.requests == answered > 0
+
+
+def test_two_processes_at_once_do_everything_once(any_world: World, tmp_path: Path) -> None:
+    """As two machines with a controller each would: every step, every interval and the alias."""
+    world, site = any_world, Site(any_world.url, any_world.home, tmp_path)
+    world.serve(300)
+    world.start()
+    site.tell(world.now)
+    with site.looking(2):
+        for _ in range(20):
+            world.serve(400)
+            site.tell(world.now)
+            wait_for(lambda: world.last().watermark == world.now or bool(world.last().ended))
+            if world.last().ended:
+                break
+    told = [event for event in world.told() if event != "held"]
+    assert told == ["started", "widened", "widened", "promoting", "promoted"]
+    known = evidence.read(world.last().evidence)
+    with world.engine.connect() as connection:
+        wanted = Wanted(deployment="ecg", version="1.1.0", until=known.counted)
+        assert known.requests == predictions.count(connection, wanted) > 0
+    moves = [one for one in world.registry.history("ecg") if one.version == "1.1.0"]
+    assert len(moves) == 1
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Wait until `condition` holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.02)
 
 
 def test_who_has_seen_an_older_state_changes_nothing(world: World) -> None:

@@ -61,7 +61,8 @@ def test_shares_that_add_up_to_a_hair_less_leave_nobody_out() -> None:
     """Sums of shares are not quite 1 for a computer: who is last goes up to the end."""
     names: tuple[ArmName, ...] = ("canary", "b", "green")
     shares = [0.1 + 0.2, 0.3, 0.4 - 5e-10]
-    pick = Pick(route([("champion", 0.0), *zip(names, shares, strict=True)]))
+    warm: tuple[ArmName, float] = ("blue", 0.0)
+    pick = Pick(route([("champion", 0.0), *zip(names, shares, strict=True), warm]))
     pick._draw = lambda _token: math.nextafter(1, 0)  # type: ignore[assignment]
     assert pick(b"").name == "green"
 
@@ -103,4 +104,20 @@ def test_the_steady_arm_is_the_champions() -> None:
     """By whatever name; the last one where nobody has such a name."""
     assert route([("canary", 0.1), ("champion", 0.9)]).steady.name == "champion"
     assert route([("b", 0.5), ("a", 0.5)]).steady.name == "a"
-    assert route([("green", 1.0)]).steady.name == "green"
+    assert route([("green", 0.5), ("canary", 0.5)]).steady.name == "canary"
+
+
+@pytest.mark.parametrize(
+    ("shares", "why"),
+    [
+        ([("champion", 0.5), ("canary", 0.4)], "0.9 together"),
+        ([("champion", 1.5), ("canary", -0.5)], "not 1"),
+        ([("champion", 0.5), ("champion", 0.5)], "one name"),
+    ],
+)
+def test_a_route_that_says_no_sense_is_refused(
+    shares: list[tuple[ArmName, float]], why: str
+) -> None:
+    """When it is made, and so also when it is read."""
+    with pytest.raises(ValueError, match=why):
+        route(shares)

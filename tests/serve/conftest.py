@@ -180,9 +180,14 @@ def moody_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_moody(tmp_path_factory.mktemp("packages") / "moody")
 
 
-def build_beat(out: Path, seed: int = 0, previous: Path | None = None) -> Path:
+def build_beat(out: Path, seed: int = 0, previous: Path | None = None, *, depth: int = 0) -> Path:
     sample = np.random.default_rng(5).normal(size=(40, 8)).astype(np.float32)
     built = package.build(
-        dense(seed), name="beat", sample=sample, signature=BEAT, previous=previous, out=out
+        dense(seed, depth=depth),
+        name="beat",
+        sample=sample,
+        signature=BEAT,
+        previous=previous,
+        out=out,
     )
     return Path(built.path)

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from interlock import settings
 from interlock.journal.hashing import Hasher
+from interlock.package import reader
 from interlock.registry import Registry
 from interlock.routing.pick import Pick
 from interlock.routing.route import Arm, Route
@@ -29,7 +30,7 @@ from interlock.serve.metrics import Recorder
 from interlock.serve.request import Headers
 from interlock.serve.served import Served
 
-from .conftest import Running, serving
+from .conftest import Running, build_beat, serving
 from .recorded import rows
 from .routed import Table
 
@@ -178,6 +179,23 @@ def test_what_the_event_loop_hands_on_is_not_drawn_again(
     for one in served:
         one.close()
     assert all(drawn == told for drawn, told in pairs)
+
+
+def test_a_slow_version_loses_no_request_to_a_quick_one(
+    beat_package: Path, tmp_path: Path, home: Path, registry: Registry
+) -> None:
+    """One answers in the event loop, the other in a thread, and both what they were drawn for."""
+    slow = build_beat(tmp_path / "slow", previous=beat_package, depth=400)
+    for package in (beat_package, slow):
+        registry.register(package)
+    registry.set_alias("beat", "champion", "1.0.0", "first")
+    routes = Table(home, registry, versions=("1.0.0", reader.read(slow).version))
+    routes.write(routes.route(0.5))
+    routes.engine.dispose()
+    number = 300
+    with serving(home, "beat", inline_limit="0.0003") as server:
+        said = Counter(ask(server).json()["version"] for _ in range(number))
+    assert abs(said["1.0.0"] - number / 2) < 4 * math.sqrt(number / 4)
 
 
 def test_a_version_may_be_asked_for(routed: Table, home: Path) -> None:

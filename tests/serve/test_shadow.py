@@ -16,17 +16,20 @@ from msgspec.structs import replace
 from onnx import TensorProto, helper, numpy_helper
 
 from interlock import package
+from interlock.engine.session import Feed, Outputs
 from interlock.journal import payload, segments
 from interlock.registry import Registry
 from interlock.routing.route import Arm, Route, Shadow
 from interlock.serve import metrics, table
 from interlock.serve.app import App
-from interlock.serve.doors import Reply
+from interlock.serve.doors import Plain, Reply
 from interlock.serve.journal import Journal
 from interlock.serve.lineup import Lineup
 from interlock.serve.metrics import Recorder
 from interlock.serve.request import Headers
 from interlock.serve.served import Served
+from interlock.serve.shadow import Answered, Lane
+from interlock.serve.turn import Posted
 from interlock.settings import Settings
 
 from . import moody
@@ -216,3 +219,52 @@ def test_bodies_that_wait_take_no_more_memory_than_two(
     assert [reply.status for reply in replies] == [200] * 6
     full = recorder.counter(metrics.SHADOWS, "moody", other.version, "full")
     assert full._values[full._at] == 2
+
+
+def test_what_has_no_time_left_is_not_begun_and_leaves_room(
+    versions: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """A shadow that is behind works off nothing that is too late already."""
+    segments.folder(tmp_path / "journal").mkdir(parents=True)
+    body = json.dumps(moody.record(1, 1000)).encode()
+    settings = Settings(home=tmp_path, body_limit=len(body), shadow_deadline=0.05)
+    recorder = Recorder(tmp_path, 0)
+    journal = Journal(settings, 0, recorder)
+    served = Served(table.describe(versions[1]), settings, recorder)
+    lane = Lane(served, journal, settings, recorder)
+    runs: list[int] = []
+    run, door = served.run, Plain(served, "shadow")
+
+    def counted(feed: Feed) -> Outputs:
+        runs.append(len(feed["x"]))
+        return run(feed)
+
+    served.run = counted
+    seen = {
+        outcome: recorder.counter(metrics.SHADOWS, served.name, served.version, outcome)
+        for outcome in ("full", "late", "failed")
+    }
+
+    def take(number: int) -> dict[str, float]:
+        for _ in range(number):
+            lane.take(door, Answered(Posted(door, Headers(), body, 0.0), ["1"], 0))
+        told = {name: counter._values[counter._at] for name, counter in seen.items()}
+        return {name: count for name, count in told.items() if count}
+
+    async def go() -> None:
+        take(3)  # two bodies fit in, and the second of them has no time when its turn comes
+        while take(0) != {"full": 1, "late": 2}:  # noqa: ASYNC110 - a counter tells nobody
+            await asyncio.sleep(0.01)
+        assert runs == [1]
+        take(1)
+        while take(0) != {"full": 1, "late": 3}:  # noqa: ASYNC110 - a counter tells nobody
+            await asyncio.sleep(0.01)
+        assert runs == [1, 1]
+        take(2)
+        lane.close()
+        await asyncio.sleep(0.05)  # for what is given up: that is no failure of the version
+        assert take(1) == {"full": 2, "late": 3}
+
+    asyncio.run(asyncio.wait_for(go(), 60))
+    journal.close()
+    served.close()

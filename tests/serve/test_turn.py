@@ -107,6 +107,25 @@ def test_models_do_not_share_a_batch(moody: Counted, beat: Counted, tmp_path: Pa
     assert (moody.runs, beat.runs) == ([1, 2], [2])
 
 
+def test_an_answer_that_is_there_does_not_wait_for_a_slow_batch(
+    moody: Counted, beat: Counted
+) -> None:
+    """Answers leave together only while that takes no time."""
+    finished: list[int] = []
+
+    async def ask() -> None:
+        collected = Turn(lambda results: finished.append(len(results)))
+        for model, body in ((moody, record(0, 50)), (beat, {"beat": [0.0] * 8})):
+            content = json.dumps(body).encode()
+            posted = Posted(model.door, HEADERS, content, 0.0)
+            read = model.door.read(HEADERS, content)
+            collected.add(Asked(posted, read, lambda _reply: None))
+        await asyncio.sleep(0)
+
+    asyncio.run(ask())
+    assert finished == [1, 1]
+
+
 def test_a_request_that_fails_in_a_batch_fails_alone(moody: Counted, tmp_path: Path) -> None:
     """The batch is tried again one by one; its neighbours never know."""
     asked = [(moody, record(choice)) for choice in (0, 7, 1)]

@@ -19,14 +19,14 @@ from interlock.registry import Registry
 from interlock.rollout import clock, facts, progress, promoting, rules
 from interlock.rollout.analysis import analyse
 from interlock.rollout.clock import Clock
-from interlock.rollout.decide import Decision, decide
+from interlock.rollout.decide import Action, Decision, decide
 from interlock.rollout.finding import Analysis
 from interlock.rollout.floor import Floor
 from interlock.rollout.learning import learn
 from interlock.rollout.live import Live, look
 from interlock.rollout.progress import Progress
 from interlock.rollout.rules import Rules
-from interlock.rollout.transition import Transition, told
+from interlock.rollout.transition import Transition, told, verdict
 from interlock.state.rollouts import Record, Rollouts
 
 _log = structlog.get_logger("interlock.rollout")
@@ -122,7 +122,8 @@ class Controller:
     def _end(self, record: Record, live: Live) -> Outcome | None:
         """The alias is no more where it was when the rollout began: by us, or by a person."""
         kept = self._transition.end(record, live.status, live.sentence)
-        decision = Decision("finish" if live.status == "promoted" else "hold", live.sentence)
+        action: Action = "finish" if live.status == "promoted" else "hold"
+        decision = Decision(action, live.sentence, verdict(record))
         return None if kept is None else Outcome(kept, decision)
 
     def _judge(self, seen: Progress, live: Live) -> Outcome | None:

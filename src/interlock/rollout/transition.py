@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from interlock.evidence.verdict import Verdict
 from interlock.rollout import plan
 from interlock.rollout.clock import Clock
 from interlock.rollout.decide import Decision
@@ -124,7 +125,7 @@ def encoded(record: Record, analysis: Analysis, decision: Decision) -> str:
     return msgspec.json.encode(Told(analysis, decision, record.step)).decode()
 
 
-def verdict(record: Record) -> str:
+def verdict(record: Record) -> Verdict:
     """The verdict of the last look."""
     return told(record).decision.verdict
 
