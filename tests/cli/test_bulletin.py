@@ -63,7 +63,7 @@ def test_what_cannot_be_read_is_logged_once(
     for _ in range(3):
         bulletin.refresh()
     printed = "".join(capsys.readouterr())
-    assert printed.count("is of another release: see interlock database status") == 1
+    assert printed.count("a newer release made") == 1
     assert not (tmp_path / "rollouts.json").exists()
     with engine.begin() as connection:
         connection.execute(version, {"number": right})

@@ -20,6 +20,7 @@ from interlock import policy as policies
 from interlock import settings
 from interlock.cli.output import Json, out, progress, show_json, show_rows, show_table
 from interlock.errors import ConfigurationError, InterlockError
+from interlock.evidence.verdict import COLOURS
 from interlock.policy import FILE, GATES, Policy
 from interlock.registry import Reference, Registry
 
@@ -38,7 +39,6 @@ EXIT = {"passed": 0, "failed": 1, "inconclusive": 2, "error": 3}
 """What `gate run` ends with, for continuous integration."""
 USAGE = 2
 """What every other command ends with when it is called wrongly."""
-STYLES = {"passed": "green", "failed": "red", "inconclusive": "yellow", "error": "magenta"}
 
 
 class _Verdict(TyperCommand):
@@ -214,7 +214,7 @@ def _tell(outcome: Outcome, page: Path, *, as_json: bool) -> None:
     _table([(one.gate, one.verdict, one.sentence) for one in outcome.findings])
     subject = outcome.subject
     said = Text(f"{subject.name}:{subject.version} ")
-    out.print(said.append(outcome.verdict, STYLES[outcome.verdict]))
+    out.print(said.append(outcome.verdict, COLOURS[outcome.verdict]))
     out.print(Text(f"the report is {page}"))
 
 
@@ -223,5 +223,5 @@ def _table(rows: Sequence[Sequence[str]], *more: str) -> None:
     for column in ("gate", "verdict", "why", *more):
         table.add_column(column, overflow="fold")
     for gate, verdict, *rest in rows:
-        table.add_row(gate, Text(verdict, STYLES[verdict]), *map(Text, rest))
+        table.add_row(gate, Text(verdict, COLOURS[verdict]), *map(Text, rest))
     show_table(table)

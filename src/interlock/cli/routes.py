@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 import structlog
 
-from interlock.errors import DatabaseError, FormatError, IntegrityError, SchemaError
+from interlock.errors import DatabaseError, FormatError, IntegrityError
 from interlock.registry import Registry, parse
 from interlock.registry.reference import CHAMPION
 from interlock.routing.route import Route
@@ -63,11 +63,7 @@ class Routes:
     def _read(self) -> dict[str, Route]:
         """Routes by deployment; none where nobody has made tables yet: we never do."""
         if not self._prepared:
-            found = schema.standing(self._engine)
-            if found.state in ("older", "newer"):
-                where = database.location(self._engine)
-                raise SchemaError(f"{where} is of another release: see `interlock database status`")
-            self._prepared = found.state == "current"
+            self._prepared = schema.there(self._engine)
         if not self._prepared:
             return {}
         with self._engine.connect() as connection:

@@ -17,17 +17,9 @@ from rich.text import Text
 from interlock.demo.tally import Tally
 from interlock.rollout import finding
 from interlock.rollout.finding import Finding
-from interlock.rollout.report import Report
+from interlock.rollout.report import STYLES, Report
 from interlock.state.events import Event
 
-_STYLES = {
-    "passed": "green",
-    "failed": "red",
-    "inconclusive": "yellow",
-    "error": "magenta",
-    "promoted": "green",
-    "rolled back": "red",
-}
 _WIDE = 41  # characters of a bar
 _EDGE = 0.2  # the difference of losses at its ends
 _LONG = 120  # characters of what it waits for
@@ -118,7 +110,7 @@ def told(event: Event, after: int) -> Text:
     which has to be shown.
     """
     said = Text(f"   {after / 1e6:3.0f} s  ")
-    said.append(event.event, _STYLES.get(event.event, "bold"))
+    said.append(event.event, STYLES.get(event.event, "bold"))
     return said.append(f"  {_why(event)}", "")
 
 
@@ -135,7 +127,7 @@ def briefly(seen: Seen) -> Text:
     shares = ", ".join(f"{share:.0%} {version}" for version, share in seen.tally.shares().items())
     answered = f"answered {shares}" if shares else "nobody has asked yet"
     said = Text(f"   {seen.seconds:3.0f} s  {_step(report)}: {answered}; {_bounds(report)}")
-    return said.append(f"; {seen.now}" if seen.now else "", _STYLES[report.verdict])
+    return said.append(f"; {seen.now}" if seen.now else "", STYLES[report.verdict])
 
 
 def _step(report: Report) -> str:
@@ -154,9 +146,9 @@ def picture(seen: Seen) -> RenderableType:
     """All of it."""
     report = seen.report
     title = Text(f"{report.name} {report.version} by {report.strategy}  ", "bold")
-    title.append(report.status, _STYLES.get(report.status, "bold"))
+    title.append(report.status, STYLES.get(report.status, "bold"))
     title.append(f"  {seen.seconds:.0f} s  {_way(report)}", "")
-    now = Text(f"now: {seen.now or report.verdict}", _STYLES[report.verdict])
+    now = Text(f"now: {seen.now or report.verdict}", STYLES[report.verdict])
     parts = (title, _shares(seen), _findings(report), now, Text(seen.tally.sentence()))
     return Padding(Group(*parts), (1, 0, 0, 3))
 
@@ -180,7 +172,7 @@ def _findings(report: Report) -> Table:
     table = _grid()
     for one in report.findings:
         said = Text(one.sentence, overflow="ellipsis", no_wrap=one.metric != "quality")
-        table.add_row(one.metric, Text(one.verdict, _STYLES[one.verdict]), said)
+        table.add_row(one.metric, Text(one.verdict, STYLES[one.verdict]), said)
         if one.metric == "quality" and "difference" in one.figures:
             table.add_row("", "", ruler(one))
     return table

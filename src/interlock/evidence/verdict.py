@@ -9,6 +9,13 @@ Verdict: TypeAlias = Literal["passed", "failed", "inconclusive", "error"]
 """`inconclusive`: the evidence does not suffice. `error`: there was no looking at it."""
 
 BY_WEIGHT: tuple[Verdict, ...] = ("failed", "error", "inconclusive", "passed")
+COLOURS: dict[str, str] = {
+    "passed": "green",
+    "failed": "red",
+    "inconclusive": "yellow",
+    "error": "magenta",
+}
+"""How a terminal shows them."""
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 import sqlalchemy as sa
 
-from interlock.evidence.verdict import Verdict
+from interlock.evidence.verdict import COLOURS, Verdict
 from interlock.journal.prediction import text
 from interlock.rollout import progress, transition
 from interlock.rollout.finding import Finding
@@ -15,6 +15,9 @@ from interlock.rollout.progress import Progress
 from interlock.state import events
 from interlock.state.events import Event
 from interlock.state.rollouts import Record, Rollouts, Status
+
+STYLES = {**COLOURS, "promoted": "green", "rolled back": "red"}
+"""How verdicts and ends are shown in a terminal."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

@@ -64,6 +64,20 @@ def ensure(engine: sa.Engine) -> None:
         raise SchemaError(_refusal(engine, found))
 
 
+def there(engine: sa.Engine) -> bool:
+    """Whether somebody has made the tables, for those who only read; makes none.
+
+    Raises
+    ------
+    SchemaError
+        When they are of another release.
+    """
+    found = standing(engine)
+    if found.state in ("older", "newer"):
+        raise SchemaError(_refusal(engine, found))
+    return found.state == "current"
+
+
 def hold(connection: sa.Connection) -> None:
     """Refuse tables that another release has changed since they were opened.
 

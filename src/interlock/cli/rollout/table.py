@@ -9,16 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from interlock.rollout.finding import Finding
-from interlock.rollout.report import Report
-
-STYLES = {
-    "passed": "green",
-    "failed": "red",
-    "inconclusive": "yellow",
-    "error": "magenta",
-    "promoted": "green",
-    "rolled back": "red",
-}
+from interlock.rollout.report import STYLES, Report
 
 
 def title(told: Report) -> Text:
