@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import structlog
 
 from interlock.package import Manifest, digest
 from interlock.registry import Registry, environment
@@ -19,6 +20,13 @@ from tests import databases
 environment.prepare()
 
 MakePackage = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def plain_log() -> Iterator[None]:
+    """A command that a test runs in this process sets the log up: not for the tests after it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -88,5 +88,5 @@ def test_a_database_that_is_not_there_yet_is_tried_again(
         home.unlink()
         fill(settings)
         until(lambda: resolved(settings) == [name(3)])
-    said = capsys.readouterr().out
+    said = "".join(capsys.readouterr())
     assert said.count("finding the predictions of labels failed") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,16 @@ def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
     table.write(tmp_path, first.replace({}))
     assert table.stamp(tmp_path) != stamp
     assert [path.name for path in tmp_path.iterdir()] == ["table.json"]
+
+
+def test_two_writings_are_told_from_none(tmp_path: Path) -> None:
+    """The file system gives the number of a file that is gone to the next: A, B, A is no rest."""
+    stamps = []
+    for _ in range(20):
+        table.write(tmp_path, Table())
+        stamps.append(table.stamp(tmp_path))
+        time.sleep(0.01)  # the clock of a file system goes in steps
+    assert len(set(stamps)) == len(stamps)
 
 
 def test_replacing_counts_revisions_and_keeps_the_order() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
@@ -12,6 +13,8 @@ from interlock.package import reader
 from interlock.routing.route import Route
 
 _NAME = "table.json"
+
+Stamp: TypeAlias = tuple[int, int]
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +111,10 @@ def read(run: Path) -> Table:
         raise FormatError(f"{run / _NAME}: {error}") from error
 
 
-def stamp(run: Path) -> int:
-    """A number that changes whenever the table does."""
-    return (run / _NAME).stat().st_ino
+def stamp(run: Path) -> Stamp:
+    """What changes whenever the table does.
+
+    The number of the file alone does not: the one after the next may get that of a table before.
+    """
+    found = (run / _NAME).stat()
+    return found.st_ino, found.st_mtime_ns

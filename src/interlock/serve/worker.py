@@ -28,7 +28,7 @@ from interlock.serve.metrics import Recorder
 from interlock.serve.protocol import Protocol
 from interlock.serve.served import Served
 from interlock.serve.status import State, Status
-from interlock.serve.table import Deployment, Table
+from interlock.serve.table import Deployment, Stamp, Table
 from interlock.settings import Settings
 
 _log = structlog.get_logger()
@@ -53,7 +53,7 @@ class Worker:
         self._hasher = self._journal.hasher if self._journal else None
         self._app = App(settings, self._recorder, admin, self._journal)
         self._revision = 0
-        self._stamp = 0
+        self._stamp: Stamp | None = None
 
     def run(self, listener: socket.socket) -> None:
         """Serve on `listener` until SIGTERM, then drain.
