@@ -28,7 +28,7 @@ def rows(frame: pd.DataFrame, group: Any = None, **columns: Any) -> Rows:
     """Rows with these features."""
     return Rows(
         features=frame.reset_index(drop=True),
-        truth=(frame["x"] > 0).to_numpy(),
+        truth=(frame["x"].astype(float) > 0).to_numpy(),
         index=np.arange(len(frame)),
         group=group,
         columns={name: np.asarray(values) for name, values in columns.items()},
@@ -87,8 +87,8 @@ def test_other_rows_of_a_seen_group_are_refused(judged: Package) -> None:
 @pytest.mark.parametrize("kind", [repr, lambda value: Decimal(repr(value))])
 def test_seen_rows_are_refused_as_text_and_as_decimals(kind: Any, judged: Package) -> None:
     """What somebody has made of the numbers does not make them other rows."""
-    other = rows(FRAME[33:48], patient=GROUPS[40:55])
-    other.features["x"] = other.features["x"].map(kind).astype(object)
+    some = FRAME[33:48]
+    other = rows(some.assign(x=some["x"].map(kind).astype(object)), patient=GROUPS[40:55])
     with pytest.raises(LeakageError, match=r"^7 of 15 holdout rows"):
         seen.refuse(other, judged, "holdout")
 

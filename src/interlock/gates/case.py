@@ -183,8 +183,8 @@ class Case:
         champion = self.champion.digest if against and self.champion else None
         # All gates resample as often as this one says: another number is another test.
         resamples = self.policy.gates.champion.resamples
-        other = () if account == digest else (digest,)
-        key = _key(self.challenger.digest, champion, settings, resamples, *other)
+        # Several holdouts may be counted as one: the same test on other rows is another.
+        key = _key(self.challenger.digest, champion, settings, resamples, digest)
         number = self.book.spend(account, gate, key, alpha)
         return Look(digest, number, spending.allowance(alpha, number))
 
@@ -201,7 +201,8 @@ class Case:
         found = self.book.account(self.challenger.name, rows.digest, columns, hashed)
         if found.digest != rows.digest:
             self._origins["holdout"]["counted with"] = (
-                f"{found.digest[:19]}: {found.shared:.1%} of the rows were looked at before"
+                f"{found.digest[:19]}: {found.shared:.1%} of the different rows, here or there,"
+                " were looked at before"
             )
         return found
 
