@@ -198,9 +198,9 @@ def _judged(case: Case, finding: Finding) -> Finding:
     """A finding about the holdout, with whose rows those are, and how many of them differ."""
     if finding.holdout is None:
         return finding
-    different, rows = case.copies.different, len(case.holdout())
+    different, rows = case.copies.different, len(case.whole())
     origin = case.origin("holdout") | {"different": different}
-    told = f" ({rows:,} rows, {different:,} different: copies count once)"
+    told = f" ({rows:,} rows, {different:,} different: copies are left out)"
     return msgspec.structs.replace(
         finding,
         figures=finding.figures | {"holdout rows": origin},
