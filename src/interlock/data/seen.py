@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interlock.data import identity
 from interlock.data.rows import Array, Rows
@@ -66,6 +67,16 @@ def refuse(rows: Rows, package: Package, part: str) -> str:
         groups = np.unique(_FORMS[seen.facts.form]({"group": owners}))
         _refuse(np.isin(groups, seen.groups), f"groups of {part} rows", who)
     return "none"
+
+
+def among(rows: Rows, package: Package) -> NDArray[np.bool_]:
+    """For each row whether the model in `package` has seen it; False where it does not say."""
+    known = package.seen()
+    columns = {**rows.columns, **_named(rows)}
+    if known is None or not set(known.facts.columns) <= columns.keys():
+        return np.zeros(len(rows), bool)
+    told = {name: columns[name] for name in known.facts.columns}
+    return np.isin(_FORMS[known.facts.form](told), known.rows)
 
 
 def hashed(rows: Rows, names: Sequence[str]) -> Array | None:
