@@ -53,13 +53,15 @@ class Case:
     policy, folder
         The policy, and the directory it lies in: `[data]` is relative to that.
     challenger, champion
-        The packages; no champion when nothing is live yet.
+        The packages; no champion when nothing is live yet, or when it is `lost`.
     scratch
         An empty directory that gates may write to.
     book
         Counts the looks at each holdout.
     holdout_file, staging_file
         Files with rows that replace those parts of the policy's split.
+    lost
+        Why the champion that there is cannot be had; "" when nothing is the matter.
     """
 
     policy: Policy
@@ -70,6 +72,7 @@ class Case:
     book: Book
     holdout_file: Path | None = None
     staging_file: Path | None = None
+    lost: str = ""
     _scores: dict[tuple[str, Rows], Scored] = field(default_factory=dict, repr=False)
     _origins: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
