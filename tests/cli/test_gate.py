@@ -109,6 +109,32 @@ def test_a_tampered_file_in_the_registry_fails_integrity(
     assert evidence["integrity"].verdict == "failed"
 
 
+def test_a_damaged_champion_keeps_nobody_from_looking_at_the_challenger(
+    run: Run, home: Path, registry: Registry, tmp_path: Path
+) -> None:
+    """Gates that need the champion say which it is and what to do; the others look."""
+    (card,) = [
+        path
+        for path in (home / "artifacts").rglob("card.md")
+        if "1.0.0" in (path.parent / "manifest.json").read_text()
+    ]
+    card.write_text("# Another card")
+    gates = ("integrity", "signature", "champion", "floor", "infra")
+    named = [word for gate in gates for word in ("--gate", gate)]
+    printed = " ".join(run("run", "waves", "1.0.1", *named, exit_code=3).split())
+    assert "The champion, 1.0.0, cannot be had" in printed
+    assert (tmp_path / "gates" / "waves-1.0.1" / "report.html").is_file()
+    digest = registry.resolve("waves:1.0.1").digest
+    found = registry.evidence("waves", digest)
+    verdicts = [found[gate].verdict for gate in gates]
+    assert verdicts == ["passed", "error", "error", "passed", "error"]
+    for gate in ("signature", "champion", "infra"):
+        assert "card.md does not match its digest" in found[gate].sentence
+        assert "interlock model rollback waves" in found[gate].sentence
+    assert found["champion"].champion == registry.resolve("waves@champion").digest
+    assert found["champion"].look is None
+
+
 def test_json_is_the_report(run: Run, tmp_path: Path) -> None:
     """For programs that would rather read a pipe."""
     out = ("--out", str(tmp_path / "there"), "--json")

@@ -106,6 +106,22 @@ def test_tail_shows_the_last_predictions(run: Run) -> None:
     assert numbers(run("tail", "--json", "--deployment", "malaria")[1]) == []
 
 
+def test_tail_says_what_waits_where_nothing_was_shipped_yet(run: Run, tmp_path: Path) -> None:
+    """Whoever asks within a second of the first answer is not told that there was none."""
+    write(tmp_path / "journal", failure(1))
+    assert run("tail")[1] == "no prediction is on record\n"
+    write(tmp_path / "journal", answer(1))
+    assert "nothing has been shipped yet; 1 answer waits in the spool." in run("tail")[1]
+    write(tmp_path / "journal", answer(2), answer(3))
+    said = " ".join(run("tail")[1].split())
+    assert "nothing has been shipped yet; 3 answers wait in the spool." in said
+    assert "see `interlock journal status`" in said
+    assert run("tail", "--deployment", "ecg")[1] == "no prediction is on record\n"
+    assert run("tail", "--json")[1] == "[]\n"
+    fill(answer(1))
+    assert "wait" not in run("tail")[1]
+
+
 def test_tail_follows_what_comes(run: Run, tmp_path: Path) -> None:
     """Each prediction once, as it is shipped, until somebody has seen enough."""
     fill(answer(1, moment=NOON))

@@ -77,6 +77,25 @@ def test_list_shows_versions_and_their_aliases(released: Run, make_package: Make
     assert len(read(released("list", "other", "--json"))) == 1
 
 
+def test_list_shows_who_was_made_champion_without_interlock(
+    released: Run, registry: Registry
+) -> None:
+    """Before anybody has looked, and when it is on record; our own moves bear no such mark."""
+    released("alias", "ecg", "1.1.0", "challenger", "--reason", "next")
+    registry._backend._client.set_registered_model_alias("ecg", "champion", "2")
+    for look in (lambda: None, lambda: released("history", "ecg")):
+        look()
+        first, second = read(released("list", "--json"))
+        assert (first["aliases"], first["foreign"]) == ([], [])
+        assert (second["foreign"], second["forced"]) == (["champion"], [])
+        told = " ".join(released("list").split())
+        assert "champion (without evidence: not by Interlock)" in told
+        assert "challenger (" not in told
+    released("alias", "ecg", "1.0.0", "champion", "--reason", "back", "--force")
+    assert "(forced)" in released("list")
+    assert "not by Interlock" not in released("list")
+
+
 def test_show_has_digest_and_metrics(released: Run) -> None:
     """One version in full, as a table and as JSON."""
     shown = released("show", "ecg")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -162,3 +163,26 @@ def test_likeness_asks_neither_for_dtypes_nor_for_order() -> None:
     one = {"n": np.array([1, 2]), "x": np.array([0.5, np.nan]), "w": ["a", ""]}
     other = {"w": ["a", None], "x": np.array([0.5, np.nan], np.float32), "n": [1.0, 2.0]}
     assert (identity.likenesses(one) == identity.likenesses(other)).all()
+
+
+@pytest.mark.parametrize(
+    "kind", [repr, lambda value: Decimal(repr(value)), float, lambda value: f" {value!r} "]
+)
+def test_likeness_takes_for_a_number_what_reads_as_one(kind: Any) -> None:
+    """Decimals, objects and text are rounded as the floats are, in one column or in all."""
+    frame = pd.DataFrame(
+        np.random.default_rng(0).normal(size=(200, 10)), columns=list("abcdefghij")
+    )
+    other = frame.map(kind).astype(object)
+    known = identity.likenesses(frame)
+    assert (identity.likenesses(other) == known).all()
+    assert (identity.likenesses(frame.assign(c=other["c"])) == known).all()
+    assert (identity.likenesses({"a": other.to_numpy()}) == identity.likenesses({"a": frame})).all()
+
+
+def test_likeness_lets_text_and_long_numbers_be_what_they_are() -> None:
+    """Names, what is missing, and numbers with more digits than a float has, beside numbers."""
+    frame = pd.DataFrame({"x": ["0.5", "nan", "", None, "b", "12345678901234567890"]})
+    other = pd.DataFrame({"x": [0.5, "inf", pd.NA, np.nan, "B", "12345678901234567891"]})
+    same = identity.likenesses(frame) == identity.likenesses(other)
+    assert same.tolist() == [True, False, True, True, False, False]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
 from interlock import package
-from interlock.data import seen
+from interlock.data import identity, seen
 from interlock.data.rows import Rows
 from interlock.errors import EvidenceError, LeakageError
-from interlock.package import Package
+from interlock.package import Package, Seen
 
 RANDOM = np.random.default_rng(0)
 FRAME = pd.DataFrame({"x": RANDOM.normal(size=60), "n": RANDOM.integers(0, 9, 60)})
@@ -25,7 +28,7 @@ def rows(frame: pd.DataFrame, group: Any = None, **columns: Any) -> Rows:
     """Rows with these features."""
     return Rows(
         features=frame.reset_index(drop=True),
-        truth=(frame["x"] > 0).to_numpy(),
+        truth=(frame["x"].astype(float) > 0).to_numpy(),
         index=np.arange(len(frame)),
         group=group,
         columns={name: np.asarray(values) for name, values in columns.items()},
@@ -79,6 +82,42 @@ def test_other_rows_of_a_seen_group_are_refused(judged: Package) -> None:
     fresh = rows(FRAME[40:] + 1.0, patient=GROUPS[35:55])
     with pytest.raises(LeakageError, match=r"^1 of 4 groups of staging rows are among"):
         seen.refuse(fresh, judged, "staging")
+
+
+@pytest.mark.parametrize("kind", [repr, lambda value: Decimal(repr(value))])
+def test_seen_rows_are_refused_as_text_and_as_decimals(kind: Any, judged: Package) -> None:
+    """What somebody has made of the numbers does not make them other rows."""
+    some = FRAME[33:48]
+    other = rows(some.assign(x=some["x"].map(kind).astype(object)), patient=GROUPS[40:55])
+    with pytest.raises(LeakageError, match=r"^7 of 15 holdout rows"):
+        seen.refuse(other, judged, "holdout")
+
+
+def test_seen_groups_are_refused_whatever_their_numbers_are_written_as(tmp_path: Path) -> None:
+    """Patient 3 is patient "3"."""
+    known = seen.record({"train": rows(FRAME[:30], np.repeat(range(6), 5))}, group="patient")
+    other = rows(FRAME[40:], patient=np.repeat(["5", "6", "7", "8"], 5).astype(object))
+    with pytest.raises(LeakageError, match=r"^1 of 4 groups"):
+        seen.refuse(other, built(tmp_path, seen=known), "holdout")
+
+
+@pytest.mark.parametrize(
+    ("form", "hashed"),
+    [(1, identity.hashes), (2, partial(identity.likenesses, text=False)), (3, identity.likenesses)],
+)
+def test_rows_in_packages_from_before_are_recognised(
+    form: int, hashed: Any, tmp_path: Path
+) -> None:
+    """Each package by the hashes that it has."""
+    known = seen.record({"train": rows(FRAME[:30].astype({"n": str}))})
+    facts = msgspec.structs.replace(known.facts, form=form)
+    old = Seen(facts, np.unique(hashed(FRAME[:30].astype({"n": str}))), known.groups)
+    kept = built(tmp_path, seen=old)
+    again = kept.seen()
+    assert again is not None
+    assert again.facts.form == form
+    with pytest.raises(LeakageError, match=r"^5 of 10 holdout rows"):
+        seen.refuse(rows(FRAME[25:35].astype({"n": str})), kept, "holdout")
 
 
 @pytest.mark.parametrize("absent", ["n", "patient"])

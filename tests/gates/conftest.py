@@ -19,7 +19,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from interlock import package as packages
 from interlock import policy as policies
-from interlock.data import parts
+from interlock.data import parts, seen
+from interlock.data.rows import Rows
 from interlock.gates.case import Case
 from interlock.package import Package, digest
 from interlock.package.builder import build
@@ -105,21 +106,22 @@ def waves(tmp_path_factory: pytest.TempPathFactory) -> Project:
     field = Tensor(name="beat", shape=(24,))
     models = {"1.0.0": good, "1.0.1": like, "1.0.2": poor, "1.0.3": wrong}
     made = {
-        version: _built(model, version, folder, field, beats) for version, model in models.items()
+        version: _built(model, version, folder, field, train) for version, model in models.items()
     }
     narrow = Tensor(name="beat", shape=(24,), minimum=-20.0, maximum=30.0)
-    made["1.1.0"] = _built(good, "1.1.0", folder, narrow, beats)
-    made["2.0.0"] = _built(good, "2.0.0", folder, narrow, beats)
+    made["1.1.0"] = _built(good, "1.1.0", folder, narrow, train)
+    made["2.0.0"] = _built(good, "2.0.0", folder, narrow, train)
     return Project(folder, text, made)
 
 
-def _built(model: Any, version: str, folder: Path, field: Tensor, beats: Any) -> Package:
+def _built(model: Any, version: str, folder: Path, field: Tensor, train: Rows) -> Package:
     return build(
         model,
         name="waves",
         version=version,
         signature=Signature(inputs=(field,), output=Classes(labels=LABELS)),
-        sample={"beat": beats},
+        sample=train.features,
+        seen=seen.record({"train": train}) if version == "1.0.3" else None,
         out=folder / f"package-{version}",
     )
 

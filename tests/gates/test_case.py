@@ -7,6 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from sklearn.tree import DecisionTreeClassifier
@@ -19,6 +20,8 @@ from interlock.package import Package
 from interlock.package.builder import build
 from interlock.registry import Registry
 from tests.gates.conftest import MakeCase, Project, save, signals
+
+KNOWN = "of the different rows, here or there, were looked at before"
 
 
 def test_a_new_question_costs_more_and_the_same_one_nothing(make_case: MakeCase) -> None:
@@ -218,7 +221,10 @@ def test_a_file_that_is_sorted_otherwise_is_the_same_holdout(
 def test_a_holdout_less_a_row_has_no_alpha_of_its_own(
     make_case: MakeCase, registry: Registry, tmp_path: Path
 ) -> None:
-    """More than half of its rows were looked at: the look is the next one at those, and says so."""
+    """More than half of its rows were looked at: the look is the next one at those, and says so.
+
+    One that shares so much with two makes one holdout of them.
+    """
     fresh = {name: values[:200] for name, values in signals().items()}
     fresh["beat"] = fresh["beat"] + np.float32(0.25)
     cut = {"whole": slice(0, 100), "less": slice(0, 99), "half": slice(50, 150)}
@@ -235,13 +241,57 @@ def test_a_holdout_less_a_row_has_no_alpha_of_its_own(
     whole, look, told = looked("whole")
     assert (look, told) == (1, "")
     less, look, told = looked("less")
-    assert (look, told) == (2, f"{whole[:19]}: 100.0% of the rows were looked at before")
+    assert (look, told) == (2, f"{whole[:19]}: 100.0% {KNOWN}")
     assert looked("less")[:2] == (less, 2)
     assert registry.looks(less) == registry.looks(whole)
     half, look, told = looked("half")
     assert (look, told) == (1, "")
-    _, look, told = looked("more")
-    assert (look, told) == (2, f"{half[:19]}: 100.0% of the rows were looked at before")
+    assert registry.looks(half) != registry.looks(whole)
+    more, look, told = looked("more")
+    assert (look, told) == (4, f"{half[:19]}: 100.0% {KNOWN}")
+    assert registry.looks(more) == registry.looks(half) == registry.looks(whole)
+    assert looked("half")[:2] == (half, 1)
+
+
+def test_a_holdout_that_other_models_were_looked_at_with_has_no_alpha_of_its_own(
+    make_case: MakeCase, registry: Registry, tmp_path: Path
+) -> None:
+    """Whoever looks under another name first has paid there, and pays here for the next look."""
+    fresh = {name: values[:200] for name, values in signals().items()}
+    fresh["beat"] = fresh["beat"] + np.float32(0.25)
+    for name, rows in {
+        "one": slice(0, 100),
+        "other": slice(1, 101),
+        "new": slice(101, 200),
+    }.items():
+        save(tmp_path / f"{name}.npz", {key: values[rows] for key, values in fresh.items()})
+
+    def paid(name: str, model: str) -> int:
+        case = make_case(holdout_file=tmp_path / f"{name}.npz")
+        other = msgspec.structs.replace(case.challenger.manifest, name=model)
+        case = dataclasses.replace(
+            case, challenger=dataclasses.replace(case.challenger, manifest=other)
+        )
+        return case.spend("floor", model, 0.05).number
+
+    assert [paid("other", "scratch"), paid("one", "waves"), paid("other", "waves")] == [1, 2, 3]
+    assert paid("new", "waves") == 1
+
+
+def test_a_new_row_that_was_copied_makes_no_new_holdout(
+    make_case: MakeCase, registry: Registry, tmp_path: Path
+) -> None:
+    """Different rows count, as shares of the smaller: nor does a file that holds the old whole."""
+    fresh = {name: values[:400] for name, values in signals().items()}
+    fresh["beat"] = fresh["beat"] + np.float32(0.25)
+    taken = {"old": [*range(100)], "copied": [*range(100), *[100] * 172], "padded": [*range(250)]}
+    for name, rows in taken.items():
+        save(tmp_path / f"{name}.npz", {key: values[rows] for key, values in fresh.items()})
+    looks = [
+        make_case(holdout_file=tmp_path / f"{name}.npz").spend("floor", "s", 0.05).number
+        for name in taken
+    ]
+    assert looks == [1, 2, 3]
 
 
 def test_a_holdout_that_was_rounded_has_no_alpha_of_its_own(

@@ -13,7 +13,7 @@ from onnx import helper, numpy_helper
 
 from interlock.gates import robustness
 from interlock.package import Package
-from tests.gates.conftest import MakeCase, Project, resealed
+from tests.gates.conftest import MakeCase, Project, resealed, save, signals
 
 RULES = '[metrics]\nprimary = "accuracy"\n[gates.robustness]\nworse = 0.1\n'
 
@@ -40,6 +40,19 @@ def test_a_fragile_model_fails_by_the_disturbance(make_case: MakeCase) -> None:
     finding = robustness.check(make_case("1.0.0", more=RULES + "shift = 5.0\n"))
     assert finding.verdict == "failed"
     assert "Shift" in finding.sentence
+
+
+def test_a_version_is_as_good_as_itself(make_case: MakeCase, tmp_path: Path) -> None:
+    """Against the champion that it is, also by rows that would be too few to show it of another."""
+    few = {name: values[400:430] for name, values in signals().items()}
+    few["beat"] = few["beat"] + np.float32(0.25)
+    save(tmp_path / "few.npz", few)
+    verdicts = []
+    for version in ("1.0.1", "1.0.0"):
+        case = make_case(version, "1.0.0", RULES, holdout_file=tmp_path / "few.npz")
+        rows = robustness.check(case).figures["disturbances"]
+        verdicts.append(next(row for row in rows if row["disturbance"] == "undisturbed")["verdict"])
+    assert verdicts == ["inconclusive", "passed"]
 
 
 @pytest.mark.parametrize("champion", [None, "1.0.0"])

@@ -89,3 +89,12 @@ def test_rows_that_were_seen_are_told(beat: Package) -> None:
     unknown = msgspec.structs.replace(beat.manifest, seen=None)
     card = markdown(unknown, beat.signature, examples=3, uncovered=[])
     assert "| rows seen | not known" in card
+
+
+def test_counts_are_whole_numbers(beat: Package) -> None:
+    """A share that happens to be 1 is no count."""
+    metrics = {"train": {"rows": 1228.0, "recall": 1.0}, "test": {"rows": 57.0, "recall": 1.0}}
+    manifest = msgspec.structs.replace(beat.manifest, metrics=metrics)
+    card = markdown(manifest, beat.signature, examples=1, uncovered=[])
+    assert "| train | 1,228 | 1.0000 |" in card
+    assert "| test | 57 | 1.0000 |" in card

@@ -45,6 +45,15 @@ def test_aliases_that_mlflow_keeps_are_refused_clearly(alias: str) -> None:
         check_alias(alias)
 
 
+@pytest.mark.parametrize("alias", ["Champion", "CHAMPION", "Staging", "sTAGING"])
+def test_an_alias_that_would_be_read_as_one_that_takes_evidence_is_refused(alias: str) -> None:
+    """Whoever reads `Champion` takes it for the champion."""
+    with pytest.raises(ConfigurationError, match=f"read as {alias.lower()}, which takes evidence"):
+        check_alias(alias)
+    with pytest.raises(ConfigurationError):
+        parse(f"ecg@{alias}")
+
+
 @pytest.mark.parametrize("alias", ["champion", "v1a", "vv1", "latest-2", "eu_west", "1"])
 def test_other_aliases_are_accepted(alias: str) -> None:
     """Only what MLflow refuses is refused."""

@@ -85,6 +85,31 @@ def test_who_is_promoted_again_is_held_to_what_was_found_anew() -> None:
     assert told.needs == LAX
 
 
+def test_a_rollback_to_one_by_force_frees_nobody_of_the_rules_between() -> None:
+    """Who was promoted on evidence after it has raised the bar, and is rolled back from since."""
+    for first in (entry(2, 1, forced=True), entry(2, 1, move="alias", forced=True)):
+        entries = [first, entry(4, 2), entry(6, 1, move="rollback", forced=True)]
+        told = of_champion(entries, [finding(1, 1, LAX, "a"), finding(3, 2, STRICT, "b")])
+        assert told is not None
+        assert (told.version, told.policy, told.needs) == ("1.1.0", "a", STRICT)
+        assert (told.of("parity"), told.of("infra")) == ("1.1.0", "1.2.0")
+
+
+def test_any_number_of_champions_by_force_leaves_the_rules_of_the_last_on_evidence() -> None:
+    """Rolled back from, forced, moved with MLflow alone: its bar stays where it was."""
+    entries = [
+        entry(2, 1),
+        entry(3, 2, forced=True),
+        entry(4, 1, move="rollback"),
+        entry(5, 3, forced=True),
+        entry(6, 4, event="noticed", move="alias"),
+    ]
+    found = [finding(1, 1, STRICT), finding(1, 2, LAX), finding(1, 3, LAX), finding(1, 4, LAX)]
+    told = of_champion(entries, found)
+    assert told is not None
+    assert (told.needs, told.of("infra")) == (STRICT, "1.1.0")
+
+
 def test_taking_the_champion_away_frees_nobody_of_its_rules() -> None:
     """The last champion there was counts."""
     told = of_champion([entry(2, 1), entry(3, None)], [finding(1, 1, STRICT)])

@@ -1,4 +1,4 @@
-"""Rows that are there more than once: they say no more than one of them."""
+"""Rows that are there more than once: one of them is judged by, as more say no more."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ class Copies(NamedTuple):
         """Whether some row is there twice."""
         return self.different < len(self.code)
 
+    @property
+    def kept(self) -> Whole:
+        """The first row of each kind, in their order."""
+        return np.sort(np.unique(self.code, return_index=True)[1])
+
 
 def find(rows: Rows, names: Collection[str]) -> Copies:
     """Which of `rows` are alike in the inputs called `names`, and in their truth.
@@ -47,14 +52,14 @@ def find(rows: Rows, names: Collection[str]) -> Copies:
 
 
 def units(copies: Copies, group: Array | None) -> Array | None:
-    """What to draw together, one value a row: copies, and groups; None where each row is its own.
+    """What of the rows that are `kept` to draw together; None where each is its own.
 
     Of a group that is there again under another name, most rows are copies: it is the same group.
     Single rows that two groups happen to share make them no less two.
     """
-    if not copies.any:
+    if group is None or not copies.any:
         return group
-    return copies.code if group is None else _joined(copies, group)
+    return _joined(copies, group)[copies.kept]
 
 
 def _joined(copies: Copies, group: Array) -> Whole:

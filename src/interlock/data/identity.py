@@ -48,7 +48,7 @@ def hashes(columns: Mapping[str, Any], *, seed: int | None = None) -> Hashes:
     True
     """
     key = b"" if seed is None else seed.to_bytes(8, "little")
-    return np.frombuffer(b"".join(digests(columns, size=8, key=key)), "<u8").astype(np.uint64)
+    return _joined(digests(columns, size=8, key=key))
 
 
 def digests(columns: Mapping[str, Any], *, size: int = 16, key: bytes = b"") -> list[bytes]:
@@ -56,7 +56,10 @@ def digests(columns: Mapping[str, Any], *, size: int = 16, key: bytes = b"") -> 
 
     A plain list is taken as one value a row.
     """
-    named = {str(name): _canonical(columns[name]) for name in columns.keys()}  # noqa: SIM118
+    return _digested({str(name): _canonical(columns[name]) for name in columns.keys()}, size, key)  # noqa: SIM118
+
+
+def _digested(named: Mapping[str, Hashes], size: int, key: bytes = b"") -> list[bytes]:
     names = sorted(named)
     head = msgspec.json.encode([[name, named[name].shape[1]] for name in names])
     begun = hashlib.blake2b(head, digest_size=size, key=key)
@@ -64,33 +67,59 @@ def digests(columns: Mapping[str, Any], *, size: int = 16, key: bytes = b"") -> 
     return [_ended(begun, row) for row in np.ascontiguousarray(table, "<u8")]
 
 
-def likenesses(columns: Mapping[str, Any]) -> Hashes:
+def likenesses(columns: Mapping[str, Any], *, text: bool = True) -> Hashes:
     """One number a row, the same for rows whose fractions are the same when rounded.
 
     To 3 significant digits in a row with 32 fractions or more, to 4 in one with 8, to 7 in one with
-    2; but whole numbers stay what they are, and no fraction is rounded further than to one.
+    2; but whole numbers stay what they are, and no fraction is rounded further than to one. What
+    reads as a number is one, also among objects (decimals, say) and as text; but for `text` false,
+    which is how it once was.
 
     >>> one = {"beat": np.linspace(0.123456789, 0.987654321, 8)[None]}
     >>> bool((likenesses(one) == likenesses({"beat": one["beat"].round(6)})).all())
     True
     """
-    named = {str(name): _canonical(columns[name]) for name in columns.keys()}  # noqa: SIM118
-    numbers = {
-        name: np.asarray(columns[name], np.float64).reshape(len(cells), -1)
-        for name, cells in named.items()
-        if np.asarray(columns[name]).dtype.kind == "f"
+    cells = {str(name): _canonical(columns[name]) for name in columns.keys()}  # noqa: SIM118
+    floats = {
+        name: found for name in cells if (found := _floats(columns[name], text=text)) is not None
     }
-    if not numbers:
-        return hashes(columns)
-    together = np.hstack(list(numbers.values()))
-    count = _fractions(_rounded(together, max(DIGITS.values()))).sum(axis=1, keepdims=True)
+    if floats:
+        ends = np.cumsum([values.shape[1] for values in floats.values()])[:-1]
+        together = _rounded_by_row(np.hstack(list(floats.values())))
+        for name, values in zip(floats, np.split(together, ends, axis=1), strict=True):
+            read = ~np.isnan(values)
+            cells[name] = cells[name].copy()
+            cells[name][read] = _numbers(values[read])
+    return _joined(_digested(cells, 8))
+
+
+def _floats(values: Any, *, text: bool) -> NDArray[np.float64] | None:
+    """The numbers of a column, NaN where there is none; None for one that needs no rounding."""
+    array = np.asarray(values, object) if isinstance(values, list) else np.asarray(values)
+    if array.dtype.kind == "f":
+        found = array.astype(np.float64)
+    elif text and array.dtype.kind in "OU":
+        codes, different = pd.factorize(array.ravel().astype(object))
+        found = np.array([np.nan, *map(_number, different)])[codes + 1]
+    else:
+        return None
+    return np.asarray(found).reshape(len(array), -1)
+
+
+def _number(value: Any) -> float:
+    try:
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return np.nan
+    return found if abs(found) < _EXACT else np.nan  # larger ones would no longer differ
+
+
+def _rounded_by_row(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    count = _fractions(_rounded(values, max(DIGITS.values()))).sum(axis=1, keepdims=True)
     digits = np.full_like(count, _EVERY)
     for least, fewer in DIGITS.items():
         digits[count >= least] = fewer
-    rounded = _rounded(together, digits)
-    ends = np.cumsum([values.shape[1] for values in numbers.values()])[:-1]
-    alike = zip(numbers, np.split(rounded, ends, axis=1), strict=True)
-    return hashes({**{name: columns[name] for name in named}, **dict(alike)})
+    return _rounded(values, digits)
 
 
 def _rounded(values: NDArray[np.float64], digits: Any) -> NDArray[np.float64]:
@@ -108,6 +137,10 @@ def _rounded(values: NDArray[np.float64], digits: Any) -> NDArray[np.float64]:
 
 def _fractions(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray(np.isfinite(values) & (values != np.rint(values)))
+
+
+def _joined(digests: list[bytes]) -> Hashes:
+    return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
 
 
 def _ended(begun: hashlib.blake2b, row: Hashes) -> bytes:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interlock.data import identity
 from interlock.data.rows import Array, Rows
@@ -14,6 +16,12 @@ from interlock.package import Package, Seen, manifest
 
 UNKNOWN = "unknown: its package does not say which rows those were"
 _NONE = np.empty(0, np.uint64)
+_FORMS: dict[int, Callable[[Mapping[str, Any]], Array]] = {
+    1: identity.hashes,
+    2: partial(identity.likenesses, text=False),
+    3: identity.likenesses,
+}
+"""What the hashes of a package are of; see `interlock.package.manifest.Seen`."""
 
 
 def record(parts: Mapping[str, Rows], *, group: str = "") -> Seen:
@@ -25,14 +33,15 @@ def record(parts: Mapping[str, Rows], *, group: str = "") -> Seen:
     rows = [identity.likenesses(part.features) for part in parts.values()]
     owners = [part.group for part in parts.values() if part.group is not None]
     hashed = np.unique(np.concatenate(rows))
-    groups = np.unique(np.concatenate([_groups(one) for one in owners])) if owners else _NONE
+    told = [identity.likenesses({"group": one}) for one in owners]
+    groups = np.unique(np.concatenate(told)) if told else _NONE
     facts = manifest.Seen(
         parts={name: len(part) for name, part in parts.items()},
         columns=columns,
         rows=len(hashed),
         group=group if owners else "",
         groups=len(groups),
-        form=2,
+        form=3,
     )
     return Seen(facts, hashed, groups)
 
@@ -52,12 +61,22 @@ def refuse(rows: Rows, package: Package, part: str) -> str:
         return UNKNOWN
     who = f"{package.name}:{package.version}"
     columns = {name: _column(rows, name, part, who) for name in seen.facts.columns}
-    hashed = identity.hashes if seen.facts.form == 1 else identity.likenesses
-    _refuse(np.isin(hashed(columns), seen.rows), f"{part} rows", who)
+    _refuse(np.isin(_FORMS[seen.facts.form](columns), seen.rows), f"{part} rows", who)
     if seen.facts.group:
-        groups = np.unique(_groups(_column(rows, seen.facts.group, part, who)))
+        owners = _column(rows, seen.facts.group, part, who)
+        groups = np.unique(_FORMS[seen.facts.form]({"group": owners}))
         _refuse(np.isin(groups, seen.groups), f"groups of {part} rows", who)
     return "none"
+
+
+def among(rows: Rows, package: Package) -> NDArray[np.bool_]:
+    """For each row whether the model in `package` has seen it; False where it does not say."""
+    known = package.seen()
+    columns = {**rows.columns, **_named(rows)}
+    if known is None or not set(known.facts.columns) <= columns.keys():
+        return np.zeros(len(rows), bool)
+    told = {name: columns[name] for name in known.facts.columns}
+    return np.isin(_FORMS[known.facts.form](told), known.rows)
 
 
 def hashed(rows: Rows, names: Sequence[str]) -> Array | None:
@@ -90,7 +109,3 @@ def _column(rows: Rows, name: str, part: str, who: str) -> Any:
 
 def _named(rows: Rows) -> dict[str, Any]:
     return {str(name): rows.features[name] for name in rows.features}
-
-
-def _groups(values: Any) -> Array:
-    return identity.hashes({"group": values})

@@ -53,13 +53,15 @@ class Case:
     policy, folder
         The policy, and the directory it lies in: `[data]` is relative to that.
     challenger, champion
-        The packages; no champion when nothing is live yet.
+        The packages; no champion when nothing is live yet, or when it is `lost`.
     scratch
         An empty directory that gates may write to.
     book
         Counts the looks at each holdout.
     holdout_file, staging_file
         Files with rows that replace those parts of the policy's split.
+    lost
+        Why the champion that there is cannot be had; "" when nothing is the matter.
     """
 
     policy: Policy
@@ -70,11 +72,14 @@ class Case:
     book: Book
     holdout_file: Path | None = None
     staging_file: Path | None = None
+    lost: str = ""
     _scores: dict[tuple[str, Rows], Scored] = field(default_factory=dict, repr=False)
     _origins: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
     def holdout(self) -> Rows:
-        """Rows to judge by, in an order of their own. Call `spend` first: who looks has to pay.
+        """Rows to judge by, in an order of their own, without copies.
+
+        Call `spend` first: who looks has to pay.
 
         Raises
         ------
@@ -86,6 +91,11 @@ class Case:
         EvidenceError
             When they lack a column that such rows are recognised by.
         """
+        self.origin("holdout")
+        return self._different
+
+    def whole(self) -> Rows:
+        """The holdout with its copies, for forecasts that look back; raises as `holdout` does."""
         return self._part("holdout")
 
     def staging(self) -> Rows:
@@ -136,14 +146,18 @@ class Case:
         from interlock.data import copies  # noqa: PLC0415 - loads pandas
 
         names = {field.name for field in self.challenger.signature.inputs}
-        return copies.find(self.holdout(), names)
+        return copies.find(self.whole(), names)
+
+    @cached_property
+    def _different(self) -> Rows:
+        return self.whole().take(self.copies.kept) if self.copies.any else self.whole()
 
     @cached_property
     def units(self) -> Array | None:
         """What of the holdout is drawn together, one value a row; None where each is its own."""
         from interlock.data import copies  # noqa: PLC0415 - loads pandas
 
-        return copies.units(self.copies, self.holdout().group)
+        return copies.units(self.copies, self.whole().group)
 
     @cached_property
     def scale(self) -> float | None:
@@ -179,12 +193,12 @@ class Case:
         The test is recognised by the challenger, the gate's `settings` and, when it is `against`
         the champion, by that too: the same test again is the same look and gets the same figures.
         """
-        digest, account = self.holdout().digest, self._account.digest
+        digest, account = self.whole().digest, self._account.digest
         champion = self.champion.digest if against and self.champion else None
         # All gates resample as often as this one says: another number is another test.
         resamples = self.policy.gates.champion.resamples
-        other = () if account == digest else (digest,)
-        key = _key(self.challenger.digest, champion, settings, resamples, *other)
+        # Several holdouts may be counted as one: the same test on other rows is another.
+        key = _key(self.challenger.digest, champion, settings, resamples, digest)
         number = self.book.spend(account, gate, key, alpha)
         return Look(digest, number, spending.allowance(alpha, number))
 
@@ -193,7 +207,7 @@ class Case:
         """Where looks at the holdout are counted, as told in the evidence when elsewhere."""
         from interlock.data import seen  # noqa: PLC0415 - loads pandas
 
-        rows = self.holdout()
+        rows = self.whole()
         names = {field.name for field in self.challenger.signature.inputs}
         columns = [name for name in map(str, rows.features) if name in names]
         hashed = partial(seen.hashed, rows)
@@ -201,7 +215,8 @@ class Case:
         found = self.book.account(self.challenger.name, rows.digest, columns, hashed)
         if found.digest != rows.digest:
             self._origins["holdout"]["counted with"] = (
-                f"{found.digest[:19]}: {found.shared:.1%} of the rows were looked at before"
+                f"{found.digest[:19]}: {found.shared:.1%} of the different rows, here or there,"
+                " were looked at before"
             )
         return found
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from interlock import package as packages
-from interlock.errors import ConfigurationError, IntegrityError, RegistryError
+from interlock.errors import ConfigurationError, IntegrityError, PackageError, RegistryError
 from interlock.gates import report, runner
 from interlock.gates.case import Case
 from interlock.gates.runner import Notify, Outcome, Subject
@@ -42,30 +43,32 @@ def judge(
     ConfigurationError
         When the policy is of another model.
     RegistryError
-        When what is champion was not registered by Interlock, or its package cannot be fetched.
+        When what is champion was not registered by Interlock, or the package cannot be fetched.
     """
     if policy.model.name != version.name:
         raise ConfigurationError(
             f"the policy is of the model {policy.model.name!r}, not of {version.name!r}"
         )
     champion = _champion(registry, version.name)
+    subject = _subject(version, champion)
     try:
         # What others would get is judged, not a copy from before somebody meddled with it.
         path = registry.fetch(version, anew=True)
     except IntegrityError as error:
-        return runner.refused(_subject(version, champion), names, policy, str(error))
+        return runner.refused(subject, names, policy, str(error))
     with TemporaryDirectory(prefix="interlock-gates-") as scratch:
         case = Case(
             policy=policy,
             folder=folder,
             challenger=packages.read(path),
-            champion=champion,
+            champion=champion.package if champion else None,
+            lost=champion.lost if champion else "",
             scratch=Path(scratch),
             book=registry,
             holdout_file=files.get("holdout"),
             staging_file=files.get("staging"),
         )
-        return runner.run(case, names, notify)
+        return runner.run(case, names, notify, subject)
 
 
 def keep(
@@ -87,19 +90,39 @@ def keep(
     return page
 
 
-def _champion(registry: Registry, name: str) -> Package | None:
+class _Live(NamedTuple):
+    """What is champion: its package, or why that cannot be had."""
+
+    version: str
+    digest: str | None
+    package: Package | None
+    lost: str = ""
+
+
+def _champion(registry: Registry, name: str) -> _Live | None:
     held = [one for one in registry.history(name) if one.alias == CHAMPION and one.end is None]
     if not held or held[-1].gone:
         return None
-    if held[-1].version is None:
+    version, digest = held[-1].version, held[-1].digest
+    if version is None:
         raise RegistryError(
             f"champion of {name} is MLflow's version {held[-1].number}, which Interlock did not"
             " register: there is nothing to compare with. Put champion on a version that it did."
         )
-    return packages.read(registry.pull(f"{name}:{held[-1].version}"))
+    try:
+        return _Live(version, digest, packages.read(registry.pull(f"{name}:{version}")))
+    except (PackageError, RegistryError) as error:
+        return _Live(version, digest, None, _LOST.format(name=name, version=version, error=error))
 
 
-def _subject(version: Version, champion: Package | None) -> Subject:
+_LOST = (
+    "The champion, {version}, cannot be had: {error}. Put its files back (who serves it has them in"
+    " its cache; `interlock model pull {name}:{version}` tells when they are whole), or go back to"
+    " the champion before with `interlock model rollback {name}`."
+)
+
+
+def _subject(version: Version, champion: _Live | None) -> Subject:
     return Subject(
         name=version.name,
         version=version.version,

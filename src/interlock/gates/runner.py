@@ -26,11 +26,15 @@ Notify: TypeAlias = Callable[[str, Finding | None], None]
 
 
 class Gate(NamedTuple):
-    """One gate: its module, what it asks, and whether the answer depends on the champion."""
+    """One gate: its module, what it asks, and whether the answer depends on the champion.
+
+    One that `meets` the champion cannot look without its package, where there is one.
+    """
 
     module: str
     asks: str
     compares: bool
+    meets: bool = False
 
 
 GATES = {
@@ -83,6 +87,7 @@ GATES = {
         "interlock.gates.infra",
         "Does the real server work from the package alone, and answer as offline scoring does?",
         compares=False,
+        meets=True,  # it rehearses the rollback
     ),
 }
 """Every gate, in the order in which they run."""
@@ -135,8 +140,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def run(case: Case, names: Sequence[str], notify: Notify = lambda _name, _finding: None) -> Outcome:
-    """Run the gates called `names` in their own order.
+def run(
+    case: Case,
+    names: Sequence[str],
+    notify: Notify = lambda _name, _finding: None,
+    subject: Subject | None = None,
+) -> Outcome:
+    """Run the gates called `names` in their own order, on the `subject` that the case says.
 
     `notify` is called with a gate's name before it runs, and with its finding after it.
     """
@@ -145,14 +155,17 @@ def run(case: Case, names: Sequence[str], notify: Notify = lambda _name, _findin
         notify(name, None)
         findings.append(_look(case, name))
         notify(name, findings[-1])
-    subject = Subject(
+    return outcome(subject or _subject(case), findings, case.policy)
+
+
+def _subject(case: Case) -> Subject:
+    return Subject(
         name=case.challenger.name,
         version=case.challenger.version,
         digest=case.challenger.digest,
         champion=case.champion.version if case.champion else None,
         champion_digest=case.champion.digest if case.champion else None,
     )
-    return outcome(subject, findings, case.policy)
 
 
 def refused(subject: Subject, names: Sequence[str], policy: Policy, reason: str) -> Outcome:
@@ -185,6 +198,8 @@ def outcome(subject: Subject, findings: Sequence[Finding], policy: Policy) -> Ou
 
 def _look(case: Case, name: str) -> Finding:
     start = time.perf_counter()
+    if case.lost and (GATES[name].compares or GATES[name].meets):
+        return Finding(gate=name, verdict="error", sentence=case.lost)
     try:
         finding = _judged(case, importlib.import_module(GATES[name].module).check(case))
     except InterlockError as error:
@@ -198,9 +213,9 @@ def _judged(case: Case, finding: Finding) -> Finding:
     """A finding about the holdout, with whose rows those are, and how many of them differ."""
     if finding.holdout is None:
         return finding
-    different, rows = case.copies.different, len(case.holdout())
+    different, rows = case.copies.different, len(case.whole())
     origin = case.origin("holdout") | {"different": different}
-    told = f" ({rows:,} rows, {different:,} different: copies count once)"
+    told = f" ({rows:,} rows, {different:,} different: copies are left out)"
     return msgspec.structs.replace(
         finding,
         figures=finding.figures | {"holdout rows": origin},

@@ -1,11 +1,12 @@
 """What the fitted scalers of a graph make of the rows that the model was trained on.
 
-A scaler is fitted to its training rows, so it brings every column of them to the same place and
-spread: mean 0 and deviation 1, or median 0 and quartiles 1 apart, or the range from 0 to 1, or a
-largest value of 1. One that does not is not the scaler of these rows. Whoever fits to a sample of
-them, or to rows with noise, is a little off; so all columns have to be off by a third, or one by
-three times. Only ``Scaler`` nodes are looked at, which is what fitted scalers of scikit-learn
-become: a graph may well subtract and divide by numbers of its own choice.
+A scaler is fitted to its training rows, so it brings every column of them to the same spread: a
+deviation of 1, or quartiles 1 apart, or the range from 0 to 1, or a largest value of 1. One that
+brings all of several columns to twice that or more, or to half or less, was not fitted to these
+rows, nor to most of them, nor to them as they were balanced, cleaned or made noisy. Whatever is
+nearer, or off in some columns only, may be one of those. Only rows that the package says it has
+seen are looked at, as others may well have come since. And only ``Scaler`` nodes are, which is what
+fitted scalers of scikit-learn become: a graph may well divide by numbers of its own choice.
 """
 
 from __future__ import annotations
@@ -18,15 +19,16 @@ import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from interlock.data import seen
 from interlock.data.rows import Rows
 from interlock.package import Package
 
 Floats = NDArray[np.float64]
 
-ALL_OFF, ONE_OFF = 4 / 3, 3.0
-"""How many times wider or narrower than 1 all columns are, or one is, when it is no accident."""
-ALL_MOVED, ONE_MOVED = 1 / 3, 1.0
-"""How far from 0 all columns are, or one is, in their own deviations."""
+OFF = 2.0
+"""How many times wider, or narrower, than 1 all columns are when it is no accident."""
+LEAST = 100
+"""Rows that are needed to judge."""
 NEAR = 0.03
 """A scaler of quartiles or of ranges meets them so closely."""
 MOST = 20_000
@@ -34,40 +36,31 @@ MOST = 20_000
 
 
 class Scaled(NamedTuple):
-    """Training rows as one scaler leaves them; whether it moves and stretches each column."""
+    """Training rows as one scaler leaves them; whether it stretches each column."""
 
     values: Floats
-    moves: NDArray[np.bool_]
     stretches: NDArray[np.bool_]
 
 
 def faults(package: Package, rows: Rows) -> Iterator[str]:
-    """A sentence for each scaler that is not the one of `rows`."""
-    for scaled in _scaled(package, rows):
-        spread, place = scaled.values.std(axis=0), scaled.values.mean(axis=0)
-        judged = ~_otherwise(scaled.values) & (spread > 0)
-        wide = np.where(judged & scaled.stretches, np.maximum(spread, 1 / _above(spread)), 1.0)
-        far = np.where(judged & scaled.moves, np.abs(place) / _above(spread), 0.0)
-        if _off(wide, ALL_OFF, ONE_OFF):
-            worst = int(wide.argmax())
-            yield _sentence(worst, f"a deviation of {spread[worst]:.3g}", "1")
-        elif _off(far, ALL_MOVED, ONE_MOVED):
-            worst = int(far.argmax())
-            yield _sentence(worst, f"a mean of {place[worst]:.3g}", "0")
+    """A sentence for each scaler that is not the one of those `rows` that the package has seen."""
+    known = np.flatnonzero(seen.among(rows, package))
+    if len(known) < LEAST:
+        return
+    for scaled in _scaled(package, rows.take(known[:MOST])):
+        spread = scaled.values.std(axis=0)
+        judged = scaled.stretches & ~_otherwise(scaled.values) & (spread > 0)
+        wide = spread[judged]
+        if len(wide) > 1 and ((wide >= OFF).all() or (wide <= 1 / OFF).all()):
+            columns = np.flatnonzero(judged)
+            yield _sentence(columns[np.argmax(np.abs(np.log(wide)))], spread)
 
 
-def _off(amounts: Floats, every: float, one: float) -> bool:
-    return bool((amounts > every).all() or (amounts > one).any())
-
-
-def _above(spread: Floats) -> Floats:
-    return np.maximum(spread, 1e-12)
-
-
-def _sentence(column: int, found: str, expected: str) -> str:
+def _sentence(column: int, spread: Floats) -> str:
     return (
         f"Its preprocessing is not that of its training rows: it leaves column {column + 1} of them"
-        f" with {found}, where a scaler that was fitted to them leaves {expected}."
+        f" with a deviation of {spread[column]:.3g}, and all others off likewise, where a scaler"
+        " that was fitted to them leaves 1."
     )
 
 
@@ -89,16 +82,15 @@ def _scaled(package: Package, rows: Rows) -> Iterator[Scaled]:
     options = ort.SessionOptions()
     options.log_severity_level = 3
     session = ort.InferenceSession(model.SerializeToString(), options)
-    some = rows.take(np.arange(min(len(rows), MOST)))
-    found = session.run([node.output[0] for node in nodes], some.feed(package.signature))
+    found = session.run([node.output[0] for node in nodes], rows.feed(package.signature))
     for node, values in zip(nodes, found, strict=True):
-        flat = np.asarray(values, np.float64).reshape(len(some), -1)
+        flat = np.asarray(values, np.float64).reshape(len(rows), -1)
         whole = np.isfinite(flat).all(axis=1)
         if whole.any():
-            yield Scaled(flat[whole], _set(node, "offset", 0, flat), _set(node, "scale", 1, flat))
+            yield Scaled(flat[whole], _stretches(node, flat))
 
 
-def _set(node: Any, name: str, nothing: float, flat: Floats) -> NDArray[np.bool_]:
-    """For each column, whether the node's attribute does anything to it."""
-    values = [value for one in node.attribute if one.name == name for value in one.floats]
-    return np.broadcast_to(np.array(values or [nothing]) != nothing, flat.shape[1:])
+def _stretches(node: Any, flat: Floats) -> NDArray[np.bool_]:
+    """For each column, whether the node's scale does anything to it."""
+    scale = [value for one in node.attribute if one.name == "scale" for value in one.floats]
+    return np.broadcast_to(np.array(scale or [1.0]) != 1.0, flat.shape[1:])

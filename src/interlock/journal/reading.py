@@ -14,6 +14,7 @@ from interlock.journal import record, segments
 from interlock.journal.frame import HEAD, LARGEST, VERSION, Damage, Frame, Kind, unpack, wanted
 from interlock.journal.record import Record
 
+_AT_ONCE = 2**20
 _FAR = 2 * (HEAD + LARGEST)  # every frame that begins in the first half of so much ends in it
 
 
@@ -85,6 +86,30 @@ class Reader:
             f"{self._path}: a record at byte {frame.start} has format {frame.version} and kind"
             f" {frame.kind}; this release reads format {VERSION}. Use the release that wrote it."
         )
+
+
+def answers(directory: Path, most: int) -> int:
+    """How many answers lie in the spool of a journal; counting ends with `most`."""
+    count = 0
+    for segment in segments.listed(directory):
+        for found in _pieces(Reader(segment.path)):
+            count += sum(isinstance(one, record.Answer) for one in found.records)
+            if count >= most:
+                return most
+    return count
+
+
+def _pieces(reader: Reader) -> Iterator[Piece]:
+    offset = 0
+    while True:
+        try:
+            found = reader.read(offset, _AT_ONCE)
+        except FileNotFoundError:
+            return  # shipped and deleted in between
+        if found.end == offset:
+            return
+        yield found
+        offset = found.end
 
 
 def _add(piece: Piece, frame: Frame) -> None:

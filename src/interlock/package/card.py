@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from interlock.package.bom import output_words
 from interlock.package.manifest import Manifest
@@ -53,11 +53,16 @@ def _metrics(manifest: Manifest) -> str:
     if not manifest.metrics:
         return "None were given when the package was built."
     names = list(dict.fromkeys(name for values in manifest.metrics.values() for name in values))
-    rows = [
-        (split, *(f"{values[name]:.4f}" if name in values else "" for name in names))
-        for split, values in manifest.metrics.items()
-    ]
+    told = {name: _figures(manifest.metrics, name) for name in names}
+    rows = [(split, *(told[name].get(split, "") for name in names)) for split in manifest.metrics]
     return _table(("split", *names), rows)
+
+
+def _figures(metrics: Mapping[str, Mapping[str, float]], name: str) -> dict[str, str]:
+    """One figure of each split; counts, which are whole and over 1, without decimals."""
+    found = {split: values[name] for split, values in metrics.items() if name in values}
+    count = all(float(value).is_integer() for value in found.values()) and max(found.values()) > 1
+    return {split: f"{value:,.0f}" if count else f"{value:.4f}" for split, value in found.items()}
 
 
 def _proof(manifest: Manifest, examples: int, uncovered: Sequence[str | int]) -> str:

@@ -28,7 +28,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
     `columns` are those that a row is recognised by. `rows` counts different ones, `groups` those of
     the column `group`, "" without one. `form` says what the hashes are of: 1 of every digit, 2 of
-    rows as they are after rounding.
+    rows as they are after rounding, 3 also where numbers came as text or as objects.
     """
 
     parts: dict[str, int]

@@ -16,7 +16,7 @@ Hashes: TypeAlias = NDArray[np.uint64]
 FILE = "seen.bin"
 # What any file of a program begins with could be a hash, so the file says first what it is.
 _HEAD = b"seen\x01\x00\x00\x00"
-FORMS = (1, 2)
+FORMS = (1, 2, 3)
 """What hashes can be of; see `interlock.package.manifest.Seen`."""
 
 

@@ -17,6 +17,7 @@ from interlock.registry.evidence import newest
 from interlock.registry.packages import Packages
 from interlock.registry.reference import (
     CHAMPION,
+    TARGETS,
     Reference,
     check_alias,
     check_name,
@@ -58,7 +59,7 @@ class Aliases(Packages):
             target,
             actor=self._actor(),
             reason=stated,
-            forced=alias in promotion.TARGETS and not judged,
+            forced=alias in TARGETS and not judged,
             seen={CHAMPION: places.get(CHAMPION)} if judged else None,
         )
         return self.resolve(Reference(name=name, version=version))

@@ -48,11 +48,13 @@ def spent(looks: Sequence[Look]) -> list[Spent]:
     last = {look.gate: look for look in looks}
     return [
         Spent(
-            holdout=look.holdout,
+            holdout=looks[0].holdout,
             gate=gate,
-            looks=look.number,
+            looks=number,
             alpha=look.alpha,
-            left=spending.left(look.alpha, look.number),
+            left=spending.left(look.alpha, number),
         )
         for gate, look in sorted(last.items())
+        # Where two holdouts turned out to be one, each has counted from one.
+        for number in [len({one.key for one in looks if one.gate == gate})]
     ]

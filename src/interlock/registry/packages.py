@@ -46,9 +46,14 @@ class Packages(Connection):
             found = self._versions.versions(check_name(name))
         except UnknownError:
             raise self._no_model(name) from None
-        forced = reconcile.forced(self._history.entries(name))
+        entries = self._history.entries(name)
+        forced = reconcile.forced(entries)
         return [
-            msgspec.structs.replace(one, forced=tuple(sorted(forced.get(one.number, ()))))
+            msgspec.structs.replace(
+                one,
+                forced=tuple(sorted(forced.get(one.number, ()))),
+                foreign=reconcile.foreign(entries, one),
+            )
             for one in found
         ]
 

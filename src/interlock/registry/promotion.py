@@ -11,11 +11,9 @@ from interlock.errors import ConfigurationError, ConflictError, PromotionError
 from interlock.registry import reconcile, succession
 from interlock.registry.entry import Entry
 from interlock.registry.evidence import Evidence
+from interlock.registry.reference import TARGETS
 from interlock.registry.rules import Rules
 from interlock.registry.version import Version
-
-TARGETS = ("staging", "champion")
-"""Aliases that need evidence."""
 
 Problem: TypeAlias = Literal[
     "missing", "failed", "inconclusive", "error", "outdated", "overtaken", "dropped"

@@ -17,6 +17,7 @@ import msgspec
 
 from interlock.registry import moment
 from interlock.registry.entry import Entry
+from interlock.registry.reference import TARGETS
 from interlock.registry.version import Version
 
 PATIENCE = 60.0
@@ -46,6 +47,20 @@ def forced(entries: Sequence[Entry]) -> dict[int, set[str]]:
         if entry.forced and entry.number is not None:
             places.setdefault(entry.number, set()).add(alias)
     return places
+
+
+def foreign(entries: Sequence[Entry], version: Version) -> tuple[str, ...]:
+    """Those of the version's aliases that take evidence, and were put there without Interlock.
+
+    That may be on record already, or be noticed at the next look.
+    """
+    ours = {
+        (entry.alias, entry.number)
+        for entry in (*standing(entries).values(), *pending(entries))
+        if entry.event != "noticed"
+    }
+    there = (alias for alias in version.aliases if alias in TARGETS)
+    return tuple(alias for alias in there if (alias, version.number) not in ours)
 
 
 def pending(entries: Sequence[Entry]) -> list[Entry]:

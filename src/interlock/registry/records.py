@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -47,10 +47,14 @@ class Records:
         """The last finding of each gate about a package; raises as `evidence` does."""
         return newest(self.evidence(name), digest)
 
-    def holdouts(self, name: str) -> list[str]:
-        """Digests under which looks at the data are counted that the model was judged by."""
+    def used(self, name: str) -> list[list[Look]]:
+        """The looks at each holdout that the model was judged by, whichever models looked."""
         judged = {one.holdout for one in self._evidence.verified(name) if one.holdout}
-        return sorted({self._counted(holdout) for holdout in judged})
+        roots = holdouts.roots(self._known())
+        return [
+            self._looks_at(root, roots)
+            for root in sorted({roots.get(holdout, holdout) for holdout in judged})
+        ]
 
     def account(
         self, model: str, holdout: str, columns: Sequence[str], hashed: Hashed, actor: str
@@ -62,9 +66,10 @@ class Records:
         while True:
             if known := self._holdouts.verified(holdout):
                 return Account(known[0].account, known[0].shared)
-            found = holdouts.account(holdout, hashed, self._holdouts_of(model))
-            if self._looks.entries(holdout):
-                found = Account(holdout, found.shared)  # from before rows were kept
+            found = holdouts.account(holdout, columns, hashed, self._known())
+            if self._looks.entries(holdout) and found.digest != holdout:
+                # From before rows were kept.
+                found = Account(holdout, found.shared, (found.digest, *found.also))
             rows = hashed(columns)
             entry = Holdout(
                 sequence=1,
@@ -72,6 +77,7 @@ class Records:
                 model=model,
                 account=found.digest,
                 shared=found.shared,
+                also=list(found.also),
                 columns=list(columns),
                 rows="" if rows is None else holdouts.written(rows),
                 actor=actor,
@@ -80,14 +86,8 @@ class Records:
             if self._holdouts.append(entry) is not None:
                 return found
 
-    def _holdouts_of(self, model: str) -> list[Holdout]:
-        names = self._holdouts.names()
-        known = [one for name in names for one in self._holdouts.verified(name)]
-        return [one for one in known if one.model == model]
-
-    def _counted(self, holdout: str) -> str:
-        known = self._holdouts.verified(holdout)
-        return known[0].account if known else holdout
+    def _known(self) -> list[Holdout]:
+        return [one for name in self._holdouts.names() for one in self._holdouts.verified(name)]
 
     def spend(self, holdout: str, gate: str, key: str, alpha: float, actor: str) -> int:
         """Put a look on record, unless it is there already; returns its number.
@@ -95,14 +95,16 @@ class Records:
         EvidenceError when `alpha` is no probability: it could never be taken off the record.
         """
         spending.allowance(alpha, 1)
+        roots = holdouts.roots(self._known())
+        root = roots.get(holdout, holdout)
         while True:
-            known = self._looks.verified(holdout)
+            known = self._looks_at(root, roots)
             number = looks.number(known, gate, key)
             if any((look.gate, look.key) == (gate, key) for look in known):
                 return number
             look = Look(
-                sequence=len(known) + 1,
-                holdout=holdout,
+                sequence=sum(look.holdout == root for look in known) + 1,
+                holdout=root,
                 gate=gate,
                 key=key,
                 number=number,
@@ -115,4 +117,11 @@ class Records:
 
     def looks(self, holdout: str) -> list[Look]:
         """Every look that counts for the data with this digest, oldest first."""
-        return self._looks.verified(self._counted(holdout))
+        roots = holdouts.roots(self._known())
+        return self._looks_at(roots.get(holdout, holdout), roots)
+
+    def _looks_at(self, root: str, roots: Mapping[str, str]) -> list[Look]:
+        """Looks at all that is counted together under `root`, oldest first."""
+        together = {root, *(one for one, under in roots.items() if under == root)}
+        found = [look for one in sorted(together) for look in self._looks.verified(one)]
+        return sorted(found, key=lambda look: look.moment)

@@ -14,6 +14,8 @@ from interlock.errors import ConfigurationError
 from interlock.policy import NAME
 
 CHAMPION = "champion"
+TARGETS = ("staging", CHAMPION)
+"""Aliases that need evidence."""
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -99,5 +101,10 @@ def check_alias(alias: str) -> str:
     if not _ALIAS.fullmatch(alias):
         raise ConfigurationError(
             f"{alias!r} cannot be an alias: use letters, digits, '_' and '-', at most 255 of them"
+        )
+    if alias not in TARGETS and alias.lower() in TARGETS:
+        raise ConfigurationError(
+            f"{alias!r} cannot be an alias: it would be read as {alias.lower()}, which takes"
+            " evidence. Write it in small letters, or take another word."
         )
     return alias

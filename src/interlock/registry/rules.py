@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -14,7 +14,7 @@ from interlock.registry.evidence import Evidence
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """What the champion `version` was held to: the digest of a policy, and its gates by target.
 
-    `owner` is the version by whose rules a gate is needed, where that is one before the champion.
+    `owner` is the version by whose rules a gate is needed, where that is not the champion.
     """
 
     version: str
@@ -28,11 +28,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def of_champion(entries: Sequence[Entry], findings: Iterable[Evidence]) -> Rules | None:
-    """The rules that hold for the next champion: those that the last one went live by.
+    """The rules that hold for the next champion: those that the last one there was went live by,
+    and those of the last that was promoted on evidence.
 
-    It need not be there any more. Where it was put there by force, it passed no rules, and those of
-    the champions before it hold as well, back to one that was promoted on evidence: to decide
-    about a version is not to decide about the gates.
+    Neither need be there any more, or have come in this order: to roll back, or to put a version
+    there by force, is to decide about a version and not about the gates.
 
     None when nothing was ever champion, or when no gate had been run on any of them. Findings from
     afterwards do not count: else a lax run on the champion would relax what its successors are held
@@ -40,30 +40,32 @@ def of_champion(entries: Sequence[Entry], findings: Iterable[Evidence]) -> Rules
     """
     known = list(findings)
     found: Rules | None = None
-    for there, last in _held(entries, known):
-        found = _joined(found, Rules(version=last.version, policy=last.policy, needs=last.needs))
-        if there.event == "moved" and not there.forced:
-            break
+    for there in (succession.right(entries), succession.deserved(entries)):
+        last = _before(there, known)
+        if last is not None:
+            found = _joined(
+                found, Rules(version=last.version, policy=last.policy, needs=last.needs)
+            )
     return found
 
 
-def _held(entries: Sequence[Entry], known: Sequence[Evidence]) -> Iterator[tuple[Entry, Evidence]]:
-    """Champions, the last one first, each with its last finding before it became that."""
-    for there in succession.rights(entries):
-        before = [one for one in known if one.digest == there.digest and one.moment <= there.since]
-        if before:
-            yield there, before[-1]
+def _before(there: Entry | None, known: Sequence[Evidence]) -> Evidence | None:
+    """The last finding about a version before it became champion."""
+    if there is None:
+        return None
+    before = [one for one in known if one.digest == there.digest and one.moment <= there.since]
+    return before[-1] if before else None
 
 
-def _joined(rules: Rules | None, older: Rules) -> Rules:
+def _joined(rules: Rules | None, other: Rules) -> Rules:
     if rules is None:
-        return older
+        return other
     gates = {gate for named in rules.needs.values() for gate in named}
-    more = {gate for named in older.needs.values() for gate in named} - gates
-    both = rules.needs, older.needs
+    more = {gate for named in other.needs.values() for gate in named} - gates
+    both = rules.needs, other.needs
     needs = {
         target: list(dict.fromkeys(gate for named in both for gate in named.get(target, ())))
-        for target in dict.fromkeys((*rules.needs, *older.needs))
+        for target in dict.fromkeys((*rules.needs, *other.needs))
     }
-    owner = {**rules.owner, **dict.fromkeys(more, older.version)}
+    owner = {**rules.owner, **dict.fromkeys(more, other.version)}
     return msgspec.structs.replace(rules, needs=needs, owner=owner)

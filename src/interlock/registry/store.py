@@ -72,9 +72,9 @@ class Registry(Aliases):
     def account(self, model: str, holdout: str, columns: Sequence[str], hashed: Hashed) -> Account:
         """Where looks at the data with the digest `holdout` are counted.
 
-        That is with another holdout, when most of the rows were in holdouts that the same model was
-        looked at with before. The rows go on record, by their `columns`; `hashed` gives one number
-        a row.
+        That is with another holdout, when most of the different rows of the smaller are in both,
+        whichever model was looked at. The rows go on record, by their `columns`; `hashed` gives one
+        number a row.
         """
         return self._records.account(model, holdout, columns, hashed, self._actor())
 
@@ -98,11 +98,10 @@ class Registry(Aliases):
         """
         self.history(name)
         entries = self._history.entries(name)
-        used = [self.looks(holdout) for holdout in self._records.holdouts(name)]
         return Status(
             name=name,
             standings=standing.standings(entries, lambda digest: self.evidence(name, digest)),
-            holdouts=tuple(spent for one in used for spent in looks.spent(one)),
+            holdouts=tuple(one for used in self._records.used(name) for one in looks.spent(used)),
         )
 
     def history(self, name: str) -> list[Period]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from interlock.errors import UnknownError
 from interlock.registry.entry import Entry
@@ -19,20 +19,23 @@ def last(entries: Sequence[Entry]) -> Entry | None:
     return next((one for one in reversed(entries) if _crowns(one) and one.number is not None), None)
 
 
-def rights(entries: Sequence[Entry]) -> Iterator[Entry]:
-    """The entries that the last champion owes its place to, then that of the one before, and on.
+def right(entries: Sequence[Entry]) -> Entry | None:
+    """The entry that the last champion there was owes its place to.
 
-    A version that was rolled back to is there by the right by which it was there before, so those
-    that it was rolled back from are left out.
+    A version that was rolled back to is there by the right by which it was there before.
     """
-    line = [one for one in entries if _crowns(one) and one.number is not None]
-    while line:
-        now = line[-1]
-        its = [place for place, one in enumerate(line) if _identity(one) == _identity(now)]
-        put = [place for place in its if line[place].move != "rollback"]
-        place = put[-1] if put else len(line) - 1
-        yield line[place]
-        line = line[:place]
+    now = last(entries)
+    if now is None:
+        return None
+    its = [one for one in entries if _crowns(one) and _identity(one) == _identity(now)]
+    put = [one for one in its if one.move != "rollback"]
+    return put[-1] if put else now
+
+
+def deserved(entries: Sequence[Entry]) -> Entry | None:
+    """The entry of the last champion that got there on evidence, whatever became of it since."""
+    moved = (one for one in reversed(entries) if _crowns(one) and one.number is not None)
+    return next((one for one in moved if _on_evidence(one)), None)
 
 
 def turn(name: str, entries: Sequence[Entry]) -> tuple[Entry, Entry]:
@@ -84,6 +87,10 @@ def previous(entries: Sequence[Entry]) -> Entry | None:
 
 def _crowns(entry: Entry) -> bool:
     return entry.settled_state and entry.alias == CHAMPION
+
+
+def _on_evidence(entry: Entry) -> bool:
+    return entry.event == "moved" and entry.move != "rollback" and not entry.forced
 
 
 def _down_to(entry: Entry, line: list[Entry]) -> list[Entry]:

@@ -68,6 +68,7 @@ HOLDOUTS = sa.Table(
     sa.Column("shared", sa.Double, nullable=False),
     sa.Column("columns", sa.JSON, nullable=False),
     sa.Column("rows", sa.Text, nullable=False),
+    sa.Column("also", sa.JSON),
     sa.Column("actor", sa.String(255)),
     sa.Column("moment", sa.String(32), nullable=False),
     sa.Column("previous", sa.String(64), nullable=False),

@@ -24,6 +24,7 @@ from interlock.cli.journal.database import (
     wanted,
 )
 from interlock.cli.output import Json, show_json, show_rows
+from interlock.journal import reading
 from interlock.journal.prediction import Prediction, text
 from interlock.state import predictions
 from interlock.state.predictions import Row, Wanted
@@ -33,6 +34,7 @@ app = typer.Typer()
 _LOOK = 0.5  # seconds between two looks of `tail --follow`
 _LATE = 5_000_000  # microseconds by which a worker's records may come after another's
 _NONE = "no prediction is on record"
+_MOST = 10_000  # answers in the spool that are counted
 
 
 @app.command()
@@ -54,7 +56,8 @@ def tail(
         asked = wanted(journal.settings, deployment=deployment)
         rows = predictions.newest(journal.connection, asked, number)
         if not follow:
-            _show([journal.show(row) for row in rows], as_json=as_json)
+            none = _none(journal) if deployment is None else _NONE
+            _show([journal.show(row) for row in rows], as_json=as_json, empty=none)
             return
         _follow(journal, asked, rows, as_json=as_json)
 
@@ -101,11 +104,24 @@ def failures(
     show_rows([_failure(row) for row in rows], as_json=as_json, empty="no failure is on record")
 
 
-def _show(found: Sequence[Prediction], *, as_json: bool) -> None:
+def _none(journal: Opened) -> str:
+    """Why there may be nothing: what was answered a moment ago is on its way."""
+    answers = reading.answers(journal.settings.spool(), _MOST)
+    if not answers:
+        return _NONE
+    waiting = f"{answers} answers wait" if answers > 1 else "1 answer waits"
+    more = "at least " if answers == _MOST else ""
+    return (
+        f"nothing has been shipped yet; {more}{waiting} in the spool. Shipping takes about a"
+        " second: see `interlock journal status` if it takes longer"
+    )
+
+
+def _show(found: Sequence[Prediction], *, as_json: bool, empty: str = _NONE) -> None:
     if as_json:
         show_json(found)
         return
-    show_rows([_line(one) for one in found], as_json=False, empty=_NONE)
+    show_rows([_line(one) for one in found], as_json=False, empty=empty)
 
 
 def _follow(journal: Opened, asked: Wanted, rows: Sequence[Row], *, as_json: bool) -> None:

@@ -116,4 +116,10 @@ def _place(period: Period) -> str:
 
 
 def _marked(version: Version) -> list[str]:
-    return [f"{one} (forced)" if one in version.forced else one for one in version.aliases]
+    return [f"{one}{_mark(one, version)}" for one in version.aliases]
+
+
+def _mark(alias: str, version: Version) -> str:
+    if alias in version.foreign:
+        return " (without evidence: not by Interlock)"
+    return " (forced)" if alias in version.forced else ""
