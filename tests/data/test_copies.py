@@ -1,4 +1,4 @@
-"""Copies of rows: found by input and truth, and left out."""
+"""Copies of rows: found by input and truth, and drawn as one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def rows(frame: pd.DataFrame = FRAME, truth: Any = ("a", "a", "b", "b")) -> Rows
 
 
 def units(code: list[int], group: list[str]) -> list[int]:
-    """What is drawn together of the rows that are kept, numbered in order."""
+    """What is drawn together, numbered in order."""
     found = copies.units(copies.Copies(np.array(code), len(set(code))), np.array(group))
     assert found is not None
     return [int(one) for one in np.unique(found, return_inverse=True)[1]]
@@ -48,23 +48,22 @@ def test_without_copies_groups_are_what_they_were() -> None:
     assert copies.units(found, group) is group
 
 
-def test_the_first_of_each_kind_is_kept() -> None:
-    """In their order; without groups each of them is its own."""
-    found = copies.Copies(np.array([2, 1, 2, 0]), 3)
-    assert found.kept.tolist() == [0, 1, 3]
-    assert copies.units(found, None) is None
+def test_without_groups_copies_are_the_groups() -> None:
+    """One unit for each row that differs."""
+    found = copies.Copies(np.array([0, 1, 0, 2]), 3)
+    assert copies.units(found, None) is found.code
 
 
 def test_a_group_under_another_name_is_the_same_group() -> None:
     """All of its rows are copies, or most of them."""
-    assert units([0, 1, 0, 1, 2], ["p", "p", "q", "q", "r"]) == [0, 0, 1]
+    assert units([0, 1, 0, 1, 2], ["p", "p", "q", "q", "r"]) == [0, 0, 0, 0, 1]
     most = units([0, 1, 2, 0, 1, 3, 4], ["p", "p", "p", "q", "q", "q", "r"])
-    assert most == [0, 0, 0, 0, 1]
+    assert most == [0, 0, 0, 0, 0, 0, 1]
 
 
 def test_a_row_that_two_groups_happen_to_share_joins_nobody() -> None:
     """Two patients may well say the same once."""
-    assert units([0, 1, 2, 0, 3, 4], ["p", "p", "p", "q", "q", "q"]) == [0, 0, 0, 1, 1]
+    assert units([0, 1, 2, 0, 3, 4], ["p", "p", "p", "q", "q", "q"]) == [0, 0, 0, 1, 1, 1]
 
 
 def test_thousands_of_copied_groups_are_joined_at_once() -> None:

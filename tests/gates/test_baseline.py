@@ -23,19 +23,9 @@ def forecasts(values: np.ndarray[Any, Any], steps: int = 3) -> Rows:
 def answered(before: Rows, rows: Rows) -> tuple[str, np.ndarray[Any, Any]]:
     """The forecast baseline's words and its values."""
     challenger = Scored(truth=rows.truth, values=rows.truth.astype(float))
-    found = baseline.forecast((before,), rows, challenger, np.arange(len(rows)))
+    found = baseline.forecast((before,), rows, challenger)
     assert found.scored.values is not None
     return found.words, found.scored.values
-
-
-def test_rows_that_are_left_out_are_still_looked_back_at() -> None:
-    """The forecast of a row that is kept is what it was."""
-    rows, before = forecasts(np.arange(30.0) % 7), forecasts(np.arange(40.0) % 7)
-    kept = np.arange(0, len(rows), 4)
-    challenger = Scored(truth=rows.truth[kept], values=rows.truth[kept].astype(float))
-    found = baseline.forecast((before,), rows, challenger, kept).scored.values
-    assert found is not None
-    np.testing.assert_array_equal(found, answered(before, rows)[1][kept])
 
 
 def test_a_class_baseline_answers_shares_of_the_training_rows(make_case: MakeCase) -> None:

@@ -1,4 +1,4 @@
-"""Rows that are there more than once: one of them is judged by, as more say no more."""
+"""Rows that are there more than once: they say no more than one of them."""
 
 from __future__ import annotations
 
@@ -30,11 +30,6 @@ class Copies(NamedTuple):
         """Whether some row is there twice."""
         return self.different < len(self.code)
 
-    @property
-    def kept(self) -> Whole:
-        """The first row of each kind, in their order."""
-        return np.sort(np.unique(self.code, return_index=True)[1])
-
 
 def find(rows: Rows, names: Collection[str]) -> Copies:
     """Which of `rows` are alike in the inputs called `names`, and in their truth.
@@ -52,14 +47,14 @@ def find(rows: Rows, names: Collection[str]) -> Copies:
 
 
 def units(copies: Copies, group: Array | None) -> Array | None:
-    """What of the rows that are `kept` to draw together; None where each is its own.
+    """What to draw together, one value a row: copies, and groups; None where each row is its own.
 
     Of a group that is there again under another name, most rows are copies: it is the same group.
     Single rows that two groups happen to share make them no less two.
     """
-    if group is None or not copies.any:
+    if not copies.any:
         return group
-    return _joined(copies, group)[copies.kept]
+    return copies.code if group is None else _joined(copies, group)
 
 
 def _joined(copies: Copies, group: Array) -> Whole:

@@ -32,7 +32,7 @@ def scored(case: Case, challenger: Scored) -> Baseline:
     """
     rows = case.holdout()
     if challenger.task == "forecast":
-        return forecast(case.before(), case.whole(), challenger, case.copies.kept)
+        return forecast(case.before(), rows, challenger)
     known = case.training() or rows
     answers = trivial(known, rows, case.challenger.signature.output, scale=case.scale)
     return Baseline(_words(answers), answers)
@@ -48,11 +48,10 @@ def _words(answers: Scored) -> str:
     return f'always "{answers.predicted[0]}", with the share of each class as its probability'
 
 
-def forecast(before: tuple[Rows, ...], rows: Rows, challenger: Scored, kept: Array) -> Baseline:
+def forecast(before: tuple[Rows, ...], rows: Rows, challenger: Scored) -> Baseline:
     """Last value, or the value a season ago: whichever did better in the rows `before`.
 
-    Truth is ``[rows, steps]``; a row's first step is what the row after it knows. The `challenger`
-    has answered the rows that are `kept`.
+    Truth is ``[rows, steps]``; a row's first step is what the row after it knows.
     """
     series = _Series((*before, rows))
     start = sum(map(len, before))
@@ -61,7 +60,7 @@ def forecast(before: tuple[Rows, ...], rows: Rows, challenger: Scored, kept: Arr
     season = min(errors, key=lambda one: errors[one])
     answers = Scored(
         truth=challenger.truth,
-        values=series.naive(season)[start:][kept],
+        values=series.naive(season)[start:],
         scale=challenger.scale,
     )
     words = "the last value seen" if season == 1 else f"the value {season} steps before"

@@ -77,9 +77,7 @@ class Case:
     _origins: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
     def holdout(self) -> Rows:
-        """Rows to judge by, in an order of their own, without copies.
-
-        Call `spend` first: who looks has to pay.
+        """Rows to judge by, in an order of their own. Call `spend` first: who looks has to pay.
 
         Raises
         ------
@@ -91,11 +89,6 @@ class Case:
         EvidenceError
             When they lack a column that such rows are recognised by.
         """
-        self.origin("holdout")
-        return self._different
-
-    def whole(self) -> Rows:
-        """The holdout with its copies, for forecasts that look back; raises as `holdout` does."""
         return self._part("holdout")
 
     def staging(self) -> Rows:
@@ -146,18 +139,14 @@ class Case:
         from interlock.data import copies  # noqa: PLC0415 - loads pandas
 
         names = {field.name for field in self.challenger.signature.inputs}
-        return copies.find(self.whole(), names)
-
-    @cached_property
-    def _different(self) -> Rows:
-        return self.whole().take(self.copies.kept) if self.copies.any else self.whole()
+        return copies.find(self.holdout(), names)
 
     @cached_property
     def units(self) -> Array | None:
         """What of the holdout is drawn together, one value a row; None where each is its own."""
         from interlock.data import copies  # noqa: PLC0415 - loads pandas
 
-        return copies.units(self.copies, self.whole().group)
+        return copies.units(self.copies, self.holdout().group)
 
     @cached_property
     def scale(self) -> float | None:
@@ -193,7 +182,7 @@ class Case:
         The test is recognised by the challenger, the gate's `settings` and, when it is `against`
         the champion, by that too: the same test again is the same look and gets the same figures.
         """
-        digest, account = self.whole().digest, self._account.digest
+        digest, account = self.holdout().digest, self._account.digest
         champion = self.champion.digest if against and self.champion else None
         # All gates resample as often as this one says: another number is another test.
         resamples = self.policy.gates.champion.resamples
@@ -207,7 +196,7 @@ class Case:
         """Where looks at the holdout are counted, as told in the evidence when elsewhere."""
         from interlock.data import seen  # noqa: PLC0415 - loads pandas
 
-        rows = self.whole()
+        rows = self.holdout()
         names = {field.name for field in self.challenger.signature.inputs}
         columns = [name for name in map(str, rows.features) if name in names]
         hashed = partial(seen.hashed, rows)

@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 
+from interlock.data.copies import Copies
 from interlock.data.rows import Array, Rows
 from interlock.evidence.catalogue import Metric
 from interlock.evidence.compare import Bound, Comparison, bound, compare
@@ -25,13 +26,18 @@ class Contest:
     look: Look
     rows: Rows
     resamples: int
+    copies: Copies
     units: Array | None
 
     @classmethod
     def of(cls, case: Case, look: Look) -> Contest:
         """The contest on the holdout of `case`."""
         resamples = case.policy.gates.champion.resamples
-        return cls(look, case.holdout(), resamples, case.units)
+        return cls(look, case.holdout(), resamples, case.copies, case.units)
+
+    def different(self, where: Array) -> int:
+        """How many different rows there are among those `where` says."""
+        return len(np.unique(self.copies.code[where]))
 
     def compare(
         self,

@@ -213,9 +213,9 @@ def _judged(case: Case, finding: Finding) -> Finding:
     """A finding about the holdout, with whose rows those are, and how many of them differ."""
     if finding.holdout is None:
         return finding
-    different, rows = case.copies.different, len(case.whole())
+    different, rows = case.copies.different, len(case.holdout())
     origin = case.origin("holdout") | {"different": different}
-    told = f" ({rows:,} rows, {different:,} different: copies are left out)"
+    told = f" ({rows:,} rows, {different:,} different: copies count once)"
     return msgspec.structs.replace(
         finding,
         figures=finding.figures | {"holdout rows": origin},

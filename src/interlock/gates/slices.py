@@ -136,7 +136,7 @@ def _judge(case: Case, contest: Contest, metric: Metric, parts: list[Slice]) -> 
     rules = case.policy.gates.slices
     challenger = case.score(case.challenger, contest.rows)
     _opponent, champion = against(case, challenger)
-    sizes = [int(part.where.sum()) for part in parts]
+    sizes = [contest.different(part.where) for part in parts]
     large = sum(size >= rules.least for size in sizes)
     margin = allowed(metric, rules.margin, metric.of(champion))
 
