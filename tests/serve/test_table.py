@@ -32,7 +32,7 @@ def test_two_writings_are_told_from_none(tmp_path: Path) -> None:
     """The file system gives the number of a file that is gone to the next: A, B, A is no rest."""
     stamps = []
     for _ in range(20):
-        table.write(tmp_path, Table(deployments=()))
+        table.write(tmp_path, Table(deployments=(deployment("ecg"),)))
         stamps.append(table.stamp(tmp_path))
         time.sleep(0.01)  # the clock of a file system goes in steps
     assert len(set(stamps)) == len(stamps)
