@@ -46,10 +46,11 @@ steps = [0.1, 0.5, 1.0]
 
 
 class Wrong(msgspec.Struct, kw_only=True):
-    """How often a version is wrong, answers "other" of its own accord, fails, and is slow."""
+    """How often a version is wrong, fails and refuses what it is sent, and how long it takes."""
 
     wrong: float = 0.1
     failing: float = 0.0
+    refusing: float = 0.0
     latency: float = 0.002
 
 
@@ -181,28 +182,41 @@ class World:
         if self.numeric:
             truth = float(self.random.normal(50, 10))
         how = self.versions[arm.version]
-        if self.random.random() < how.failing:
-            yield Failure(
-                id=self._id(),
-                moment=moment,
-                deployment="ecg",
-                door="plain",
-                code="internal_error",
-                status=500,
-                latency=how.latency,
-                version=arm.version,
-                arm=arm.name,
-            )
+        if status := self._lost(how):
+            yield self._failure(moment, arm.version, arm.name, status)
             return
         primary = self._row(how, truth)
         yield self._answer(moment, arm.version, arm.name, primary, key)
         for shadow in route.shadows:
+            if status := self._lost(self.versions[shadow.version]):
+                yield self._failure(moment, shadow.version, "shadow", status)
+                continue
             row = self._row(self.versions[shadow.version], truth, primary.id)
             yield self._answer(moment, shadow.version, "shadow", row, key)
         if labelled:
             received = moment + round(self.maturity / 2 * SECOND)
             value = msgspec.msgpack.encode(truth)
             yield [Label(id=self._id(), value=value, received=received, prediction=primary.id)]
+
+    def _lost(self, how: Wrong) -> int:
+        """The status of what is not answered; 0 when it is."""
+        drawn = self.random.random()
+        if drawn < how.failing:
+            return 500
+        return 400 if drawn < how.failing + how.refusing else 0
+
+    def _failure(self, moment: int, version: str, arm: str, status: int) -> Failure:
+        return Failure(
+            id=self._id(),
+            moment=moment,
+            deployment="ecg",
+            door="plain",
+            code="internal_error" if status == 500 else "out_of_range",
+            status=status,
+            latency=self.versions[version].latency,
+            version=version,
+            arm=arm,
+        )
 
     def _row(self, how: Wrong, truth: Any, primary: str | None = None) -> Row:
         right = self.random.random() >= how.wrong

@@ -94,15 +94,17 @@ def test_requests_are_counted_by_interval_and_arm(book: Book) -> None:
     ]
 
 
-def test_only_failures_of_the_server_count(book: Book) -> None:
-    """What a caller did wrong, and what failed before an arm was chosen, blames no version."""
+def test_failures_and_refusals_by_a_model_are_told_apart(book: Book) -> None:
+    """What is wrong with a request itself, and what failed before an arm was chosen, is neither."""
     book.fail(1010, "canary")
     book.fail(1010, "canary", 503)
-    book.fail(1010, "canary", 422)
+    for status in (400, 404, 405, 413, 415, 422, 431):
+        book.fail(1010, "canary", status)
     book.fail(1010, None)
+    book.fail(1010, None, 400)
     with book.engine.connect() as connection:
         found = [tuple(row) for row in traffic.failures(connection, ALL)]
-    assert found == [(1000, "canary", "1.1.0", 2)]
+    assert found == [(1000, "canary", "1.1.0", 0, 2), (1000, "canary", "1.1.0", 1, 2)]
 
 
 def test_answers_count_once_a_request_or_once_a_key(book: Book) -> None:

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 import msgspec
 import sqlalchemy as sa
 
+from interlock.rollout import plan
 from interlock.rollout.reference import Reference
 from interlock.routing.route import STEADY
 from interlock.state import traffic
@@ -19,24 +20,38 @@ Side: TypeAlias = Literal["version", "champion", "shadow"]
 
 class Arm(msgspec.Struct, kw_only=True):
     """One side in one interval: `requests` that were answered, how many of them took longer than
-    the reference, how many others `failed`, and how often each class was answered.
+    the reference, how many others `failed` or were `refused` as what the model does not take, and
+    how often each class was answered.
     """
 
     requests: int = 0
     slow: int = 0
     failed: int = 0
+    refused: int = 0
     answers: Cells = {}
+
+    @property
+    def lost(self) -> int:
+        """Requests without an answer."""
+        return self.failed + self.refused
+
+    @property
+    def asked(self) -> int:
+        """All requests."""
+        return self.requests + self.lost
 
 
 class Counts(msgspec.Struct, kw_only=True):
     """The interval that begins at `start`; `pairs` are classes of a shadow and of what the caller
-    got instead.
+    got instead. Refusals say something of a version that has nothing beside it only when it is
+    `alone` by its strategy: elsewhere they are compared with the champion's, or with nothing.
     """
 
     start: int
     version: Arm
     champion: Arm
     shadow: Arm
+    alone: bool = False
     pairs: dict[tuple[str, str], int] = {}
 
     def of(self, row: Row | Answered, rollout: Record) -> Arm | None:
@@ -62,7 +77,9 @@ def read(
     reference: Reference | None,
 ) -> tuple[Counts, ...]:
     """Every interval of `stretch`, in order."""
-    seen = {start: _none(start) for start in range(stretch.since, stretch.until, stretch.interval)}
+    alone = plan.alone(rollout.strategy)
+    starts = range(stretch.since, stretch.until, stretch.interval)
+    seen = {start: _none(start, alone=alone) for start in starts}
     if not seen:
         return ()
     limit, edges = (reference.slow, reference.edges) if reference else (None, ())
@@ -72,7 +89,8 @@ def read(
             arm.slow += row.number if row.slow else 0
     for row in traffic.failures(connection, stretch):
         if arm := seen[row.start].of(row, rollout):
-            arm.failed += row.number
+            arm.refused += row.number * row.refused
+            arm.failed += row.number * (1 - row.refused)
     for one in traffic.answers(connection, stretch, unit, edges):
         if arm := seen[one.start].of(one, rollout):
             arm.answers[one.cell] = arm.answers.get(one.cell, 0) + one.number
@@ -82,5 +100,5 @@ def read(
     return tuple(seen.values())
 
 
-def _none(start: int) -> Counts:
-    return Counts(start=start, version=Arm(), champion=Arm(), shadow=Arm())
+def _none(start: int, *, alone: bool) -> Counts:
+    return Counts(start=start, version=Arm(), champion=Arm(), shadow=Arm(), alone=alone)

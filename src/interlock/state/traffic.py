@@ -21,6 +21,7 @@ Row: TypeAlias = sa.Row[Any]
 SHADOW = "shadow"
 """The arm of rows that no caller got."""
 
+_UNREAD = (400, 422)  # what is told to whoever sent what a model does not take
 _FETCH = 500  # rows that are fetched at a time, and keys in one list of a statement
 _OTHER = PREDICTIONS.alias("other")
 _EARLIER = PREDICTIONS.alias("earlier")
@@ -76,10 +77,14 @@ def requests(connection: sa.Connection, stretch: Stretch, limit: float | None) -
 
 
 def failures(connection: sa.Connection, stretch: Stretch) -> list[Row]:
-    """Requests on which the server or the model failed. Columns: start, arm, version, number."""
-    parts = (stretch.start(FAILURES.c.moment).label("start"), FAILURES.c.arm, FAILURES.c.version)
-    query = sa.select(*parts).where(stretch.within(FAILURES), FAILURES.c.status >= 500)
-    return _counted(connection, query)
+    """Requests on which the server or the model failed, and those that the model's reading of the
+    input `refused`. Columns: start, arm, version, refused, number.
+    """
+    table = FAILURES.c
+    refused = sa.case((table.status.in_(_UNREAD), 1), else_=0).label("refused")
+    parts = (stretch.start(table.moment).label("start"), table.arm, table.version, refused)
+    theirs = sa.or_(table.status >= 500, table.status.in_(_UNREAD))
+    return _counted(connection, sa.select(*parts).where(stretch.within(FAILURES), theirs))
 
 
 class Answered(NamedTuple):
