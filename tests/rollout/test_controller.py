@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from interlock.rollout import transition
+from interlock.rollout import evidence, transition
 from interlock.state import events
 from tests.rollout.world import INTERVAL, SECOND, START, World, Wrong
 
@@ -347,6 +347,34 @@ def test_keys_count_once_where_they_are_the_unit(world: World) -> None:
     world.run(10, 300, keys=30)
     analysis = transition.told(world.last()).analysis
     assert 0 < analysis.rows <= 15
+    assert world.last().step == 0
+
+
+@pytest.mark.parametrize("strategy", ["canary", "shadow"])
+def test_rows_of_one_request_count_as_one(world: World, strategy: str) -> None:
+    """Fifty rows that are right or wrong together say no more than one of them."""
+    world.serve(300, rows=50)
+    world.start(
+        "[rollout.floor]\naccuracy = 0.85", strategy=strategy, least_rows=100, steps=[0.5, 1]
+    )
+    world.run(4, 40, rows=50)
+    told = transition.told(world.last())
+    known = evidence.read(world.last().evidence)
+    assert 60 <= told.analysis.rows == len(known.quality) <= told.analysis.requests <= 160
+    assert len(known.floors["accuracy"]) == known.requests
+    found = next(one for one in told.analysis.findings if one.metric == "quality")
+    assert f"over {told.analysis.rows} requests its loss" in found.sentence
+
+
+def test_labelled_requests_are_what_a_step_needs(world: World) -> None:
+    """However many rows they have."""
+    world.serve(300, rows=50)
+    world.start(least_rows=100, margin=1.0, steps=[0.5, 1])
+    world.run(3, 40, rows=50)
+    assert (
+        "of at least 100 labelled requests compared"
+        in transition.told(world.last()).decision.sentence
+    )
     assert world.last().step == 0
 
 

@@ -120,7 +120,7 @@ def test_enough_evidence_goes_to_the_next_step() -> None:
     [
         ({}, 60 * SECOND, "5% for another 9 min at least"),
         ({"requests": 0}, LATER, "there was no traffic at this step"),
-        ({"rows": 199}, LATER, "199 of at least 200 labelled rows"),
+        ({"rows": 199}, LATER, "199 of at least 200 labelled requests compared"),
         ({"findings": (finding("quality", "inconclusive"),)}, LATER, "quality: quality says so"),
     ],
 )

@@ -58,7 +58,11 @@ class Rollout(Table, frozen=True, kw_only=True):
     ] = 3600.0
     least_seconds: Annotated[Seconds, Meta(description="Shortest time at a step.")] = 600.0
     least_rows: Annotated[
-        Whole, Meta(description="Fewest labelled rows at a step that compares.")
+        Whole,
+        Meta(
+            description="Fewest labelled requests (or keys, see `labels.unit`) at a step that"
+            " compares."
+        ),
     ] = 200
     metric: Annotated[
         RowMetric,

@@ -60,7 +60,9 @@ def _lacking(known: Progress, analysis: Analysis) -> str:
     if missing:
         return "; ".join(f"{one.metric}: {one.sentence}" for one in missing)
     if known.step.comparison != "before" and analysis.rows < known.step.least_rows:
-        return f"{analysis.rows} of at least {known.step.least_rows} labelled rows at this step"
+        unit = "keys" if known.rules.labels.unit == "key" else "requests"
+        least = known.step.least_rows
+        return f"{analysis.rows} of at least {least} labelled {unit} compared at this step"
     return ""
 
 

@@ -68,8 +68,7 @@ def requests(connection: sa.Connection, stretch: Stretch, limit: float | None) -
 
     Rows that were answered together are one request. Columns: start, arm, version, slow, number.
     """
-    table = PREDICTIONS.c
-    columns = (table.arm, table.version, table.moment, table.latency)
+    columns = (PREDICTIONS.c[name] for name in _TOGETHER)
     each = sa.select(*columns).where(stretch.within(PREDICTIONS)).distinct().subquery()
     slow = sa.case((each.c.latency > limit, 1), else_=0) if limit is not None else sa.literal(0)
     parts = (stretch.start(each.c.moment).label("start"), each.c.arm, each.c.version)
@@ -126,8 +125,9 @@ def pairs(
 
 
 def labelled(connection: sa.Connection, stretch: Stretch, unit: Unit) -> Iterator[Row]:
-    """Labelled rows: start, arm, version, key, id, label, payload, seal; of a shadow's row, those
-    of the row that the caller got begin with ``other_``; those of the label with ``truth_``.
+    """Labelled rows: start, arm, version, moment, latency, key, id, label, payload, seal; of a
+    shadow's row, those of the row that the caller got begin with ``other_``; those of the label
+    with ``truth_``. `request` tells which of them were answered together.
 
     With the unit ``key``, keys that had a labelled row before `stretch` are left out.
     """
@@ -135,7 +135,7 @@ def labelled(connection: sa.Connection, stretch: Stretch, unit: Unit) -> Iterato
     query = (
         sa.select(
             stretch.start(PREDICTIONS.c.moment).label("start"),
-            *(PREDICTIONS.c[name] for name in ("arm", "version", "key", *_ANSWER)),
+            *(PREDICTIONS.c[name] for name in (*_TOGETHER, "key", *_ANSWER)),
             *(_OTHER.c[name].label(f"other_{name}") for name in _ANSWER),
             *(LABELS.c[name].label(f"truth_{name}") for name in ("id", "value", "seal")),
         )
@@ -174,6 +174,12 @@ def reached(connection: sa.Connection, stretch: Stretch, version: str, number: i
     return connection.scalar(query.order_by(PREDICTIONS.c.moment).offset(number - 1).limit(1))
 
 
+def request(row: Row) -> tuple[Any, ...]:
+    """What rows have in common that were answered together, and no others."""
+    return tuple(getattr(row, name) for name in _TOGETHER)
+
+
+_TOGETHER = ("arm", "version", "moment", "latency")
 _ANSWER = ("id", "label", "payload", "seal")
 
 
@@ -216,7 +222,7 @@ def _answered(
 ) -> list[Answered]:
     table = PREDICTIONS.c
     if unit == "row":
-        together = (table.arm, table.version, table.moment, table.latency)
+        together = (table[name] for name in _TOGETHER)
         firsts = sa.select(sa.func.min(table.id)).where(stretch.within(PREDICTIONS))
         rows = _counted(connection, query.where(table.id.in_(firsts.group_by(*together))))
         return [Answered._make(row) for row in rows]
