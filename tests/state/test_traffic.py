@@ -190,6 +190,18 @@ def test_keys_that_had_a_labelled_row_before_are_left_out(book: Book) -> None:
     assert [row.key for row in found] == [b"late"]
 
 
+def test_a_stretch_reaches_as_far_as_so_many_rows(book: Book) -> None:
+    """Whole intervals only, and one at least, however many rows it has."""
+    for moment in (1010, 1020, 1110, 1210):
+        book.answer(moment)
+    book.answer(1111, "forced")
+    with book.engine.connect() as connection:
+        found = [traffic.reaches(connection, ALL, rows) for rows in (1, 2, 3, 4, 5)]
+        later = traffic.reaches(connection, within(1100, 1300), 1)
+    assert found == [1100, 1100, 1200, 1300, 1300]
+    assert later == 1200
+
+
 def test_what_a_version_did_before_is_read_back(book: Book) -> None:
     """The newest rows first, and when it had answered how many."""
     for moment in (100, 300, 200):

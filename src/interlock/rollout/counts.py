@@ -76,12 +76,10 @@ def read(
     unit: Unit,
     reference: Reference | None,
 ) -> tuple[Counts, ...]:
-    """Every interval of `stretch`, in order."""
-    alone = plan.alone(rollout.strategy)
-    starts = range(stretch.since, stretch.until, stretch.interval)
-    seen = {start: _none(start, alone=alone) for start in starts}
-    if not seen:
+    """Every interval of `stretch` in which anything was asked, in order."""
+    if stretch.since >= stretch.until:
         return ()
+    seen = _Seen(plan.alone(rollout.strategy))
     limit, edges = (reference.slow, reference.edges) if reference else (None, ())
     for row in traffic.requests(connection, stretch, limit):
         if arm := seen[row.start].of(row, rollout):
@@ -97,8 +95,16 @@ def read(
     for pair in traffic.pairs(connection, stretch, unit, edges):
         if pair.version == rollout.version:
             seen[pair.start].pairs[pair.cell, pair.other or ""] = pair.number
-    return tuple(seen.values())
+    return tuple(seen[start] for start in sorted(seen))
 
 
-def _none(start: int, *, alone: bool) -> Counts:
-    return Counts(start=start, version=Arm(), champion=Arm(), shadow=Arm(), alone=alone)
+class _Seen(dict[int, Counts]):
+    """Intervals by their beginning; they are made when something is found in them."""
+
+    def __init__(self, alone: bool) -> None:
+        self._alone = alone
+
+    def __missing__(self, start: int) -> Counts:
+        made = Counts(start=start, version=Arm(), champion=Arm(), shadow=Arm(), alone=self._alone)
+        self[start] = made
+        return made

@@ -153,6 +153,24 @@ def labelled(connection: sa.Connection, stretch: Stretch, unit: Unit) -> Iterato
     yield from (row for row in rows if row.key not in known)
 
 
+def reaches(connection: sa.Connection, stretch: Stretch, rows: int) -> int:
+    """Until when whole intervals of `stretch` go that hold no more than so many rows; the first
+    interval at least.
+    """
+    nth = (
+        sa.select(PREDICTIONS.c.moment)
+        .where(stretch.within(PREDICTIONS))
+        .order_by(PREDICTIONS.c.moment)
+        .offset(rows)
+        .limit(1)
+    )
+    moment = connection.scalar(nth)
+    if moment is None:
+        return stretch.until
+    whole = (moment - stretch.since) // stretch.interval
+    return stretch.since + max(1, whole) * stretch.interval
+
+
 def before(connection: sa.Connection, stretch: Stretch, version: str, limit: int) -> list[Row]:
     """The last `limit` rows of `version` before `stretch` ends, the newest first.
 
