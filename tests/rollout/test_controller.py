@@ -345,9 +345,11 @@ def test_keys_count_once_where_they_are_the_unit(world: World) -> None:
     world.serve(300, keys=30)
     world.start("[labels]\nunit = 'key'", least_rows=0)
     world.run(10, 300, keys=30)
-    analysis = transition.told(world.last()).analysis
-    assert 0 < analysis.rows <= 15
+    told = transition.told(world.last())
+    assert 0 < told.analysis.rows <= 15
     assert world.last().step == 0
+    said = f"({told.analysis.rows} different keys were compared since it began; only new keys count"
+    assert said in told.decision.sentence
 
 
 @pytest.mark.parametrize("strategy", ["canary", "shadow"])
