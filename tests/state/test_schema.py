@@ -73,7 +73,9 @@ def test_rollouts_of_an_older_release_keep_their_order(engine: sa.Engine) -> Non
     kept = [column for column in ROLLOUTS.columns if column.name != "number"]
     with engine.begin() as connection:
         for id_, name, moment in (("c", "ecg", 1), ("b", "stay", 2), ("a", "ecg", 3)):
-            row = {column.name: "x" for column in kept if isinstance(column.type, sa.Text)}
+            row: dict[str, object] = {
+                column.name: "x" for column in kept if isinstance(column.type, sa.Text)
+            }
             times = {"since": moment, "started": moment, "ended": 9, "watermark": moment}
             row |= {"id": id_, "deployment": name, "step": 0, "revision": 1, **times}
             connection.execute(sa.table("interlock_rollouts", *map(sa.column, row)).insert(), row)

@@ -167,7 +167,7 @@ def reaches(connection: sa.Connection, stretch: Stretch, rows: int) -> int:
     moment = connection.scalar(nth)
     if moment is None:
         return stretch.until
-    whole = (moment - stretch.since) // stretch.interval
+    whole = (int(moment) - stretch.since) // stretch.interval
     return stretch.since + max(1, whole) * stretch.interval
 
 
