@@ -124,7 +124,7 @@ def _roles(draw: st.DrawFn) -> dict[str, str]:
 
 @st.composite
 def _steps(draw: st.DrawFn) -> list[float]:
-    steps = draw(st.lists(st.floats(0.001, 0.999), max_size=6, unique=True))
+    steps = draw(st.lists(st.floats(0.001, 0.999), min_size=1, max_size=6, unique=True))
     return [*sorted(steps), 1]
 
 

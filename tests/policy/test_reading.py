@@ -158,6 +158,7 @@ GATES = '"integrity", "signature", "parity", "champion", "floor", "slices", "cal
             "rollout.strategy = 'big-bang'",
             'rollout.strategy = \'big-bang\'; allowed: "shadow", "can',
         ),
+        ("rollout.interval = 0.09", "rollout.interval = 0.09; allowed: seconds, 0.1 or more"),
         ("rollout.steps = [0.1, 1.5]", "rollout.steps[1] = 1.5; allowed: a number over 0, up to 1"),
         (
             "rollout.floor.accuracy = 85",

@@ -55,7 +55,7 @@ def of(text: str) -> dict[str, str]:
             "rollout",
             "shadow, then blue-green: all at once, the old version at hand for 3600 s",
         ),
-        ("", "labels", "count as they come, each row by itself"),
+        ("", "labels", "count as they come, each request by itself"),
         (
             "labels = {maturity = 3600, unit = 'key'}",
             "labels",

@@ -74,6 +74,14 @@ def problems(text: str) -> list[str]:
             "rollout.steps = [0.5, 0.5, 1.0]: steps must rise, but 0.5 follows 0.5",
         ),
         (
+            "rollout.steps = [1]",
+            (
+                "rollout.steps = [1.0]: nothing would answer beside the first step to compare it"
+                ' with; put a smaller one first; all at once is rollout.strategy = "blue-green",'
+                " without steps"
+            ),
+        ),
+        (
             "rollout.worse = 0.02",
             "rollout.worse = 0.02 is over rollout.margin = 0.01",
         ),
@@ -107,7 +115,7 @@ def test_contradictions_are_refused_with_both_sides(text: str, problem: str) -> 
         ),
         "splits = {train = 0.3, validation = 0.3, test = 0.2, holdout = 0.1, staging = 0.1}",
         "gates.integrity = {require_signature = true, public_key = 'key.pub'}",
-        "rollout.steps = [1]",
+        "rollout.steps = [0.5, 1]",
         "rollout = {scale = 20, metric = 'mae', floor = {mae = 3.5, 'recall:no' = 0.7}}",
         "gates.floor.bounds = {mae = 3.5, brier = 1.2, 'recall:no' = 1, log_loss = 0}",
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from interlock.rollout import transition
+from interlock.rollout import evidence, transition
 from interlock.state import events
 from tests.rollout.world import INTERVAL, SECOND, START, World, Wrong
 
@@ -273,6 +273,48 @@ def test_faults_of_the_service_roll_back_without_labels(
     assert verdicts(world)[metric] == "failed"
 
 
+@pytest.mark.parametrize("strategy", ["canary", "shadow", "blue-green"])
+def test_a_version_that_refuses_what_the_champion_takes_is_rolled_back(
+    world: World, strategy: str
+) -> None:
+    """A refusal is an answer that nobody got; for a shadow, one that the caller did get."""
+    world.serve(300)
+    world.versions["1.1.0"] = Wrong(refusing=0.3)
+    world.start(strategy=strategy, least_seconds=1e9, warm=1e9)
+    world.run(30, 200, labelled=0.0)
+    assert world.last().status == "rolled back"
+    assert [key for key, value in verdicts(world).items() if value == "failed"] == ["errors"]
+    assert "failed" in world.sentence()
+
+
+def test_a_shadow_is_not_excused_by_what_the_champion_refuses(world: World) -> None:
+    """It was never given that: what it refuses, it refuses of what the champion took."""
+    world.versions = {"1.0.0": Wrong(refusing=0.3), "1.1.0": Wrong(refusing=0.1)}
+    world.serve(300)
+    world.start(strategy="shadow", least_seconds=1e9)
+    world.run(30, 200, labelled=0.0)
+    assert world.last().status == "rolled back"
+
+
+@pytest.mark.parametrize("strategy", ["canary", "blue-green"])
+def test_nonsense_from_callers_blames_nobody(world: World, strategy: str) -> None:
+    """Both refuse it alike: at once beside each other, and as before where nothing is beside."""
+    world.versions = {"1.0.0": Wrong(refusing=0.3), "1.1.0": Wrong(refusing=0.3)}
+    world.serve(300)
+    world.start(strategy=strategy, least_seconds=1e9, warm=1e9, error_share=0.05)
+    world.run(30, 200)
+    assert (world.last().status, verdicts(world)["errors"]) == ("running", "passed")
+
+
+def test_nonsense_that_begins_when_the_champion_is_not_asked_blames_nobody(world: World) -> None:
+    """Where little is asked, some intervals are a canary's alone: no refusals of the champion."""
+    world.serve(300)
+    world.versions = {"1.0.0": Wrong(refusing=0.5), "1.1.0": Wrong(refusing=0.5)}
+    world.start(least_seconds=1e9, steps=[0.5, 1.0])
+    world.run(200, 1)
+    assert (world.last().status, verdicts(world)["errors"]) == ("running", "passed")
+
+
 def test_a_slow_day_for_everybody_is_no_fault_of_the_challenger(world: World) -> None:
     """Latency is compared in the same interval: what makes all slow blames nobody."""
     world.serve(300)
@@ -303,8 +345,38 @@ def test_keys_count_once_where_they_are_the_unit(world: World) -> None:
     world.serve(300, keys=30)
     world.start("[labels]\nunit = 'key'", least_rows=0)
     world.run(10, 300, keys=30)
-    analysis = transition.told(world.last()).analysis
-    assert 0 < analysis.rows <= 15
+    told = transition.told(world.last())
+    assert 0 < told.analysis.rows <= 15
+    assert world.last().step == 0
+    said = f"({told.analysis.rows} different keys were compared since it began; only new keys count"
+    assert said in told.decision.sentence
+
+
+@pytest.mark.parametrize("strategy", ["canary", "shadow"])
+def test_rows_of_one_request_count_as_one(world: World, strategy: str) -> None:
+    """Fifty rows that are right or wrong together say no more than one of them."""
+    world.serve(300, rows=50)
+    world.start(
+        "[rollout.floor]\naccuracy = 0.85", strategy=strategy, least_rows=100, steps=[0.5, 1]
+    )
+    world.run(4, 40, rows=50)
+    told = transition.told(world.last())
+    known = evidence.read(world.last().evidence)
+    assert 60 <= told.analysis.rows == len(known.quality) <= told.analysis.requests <= 160
+    assert len(known.floors["accuracy"]) == known.requests
+    found = next(one for one in told.analysis.findings if one.metric == "quality")
+    assert f"over {told.analysis.rows} requests its loss" in found.sentence
+
+
+def test_labelled_requests_are_what_a_step_needs(world: World) -> None:
+    """However many rows they have."""
+    world.serve(300, rows=50)
+    world.start(least_rows=100, margin=1.0, steps=[0.5, 1])
+    world.run(3, 40, rows=50)
+    assert (
+        "of at least 100 labelled requests compared"
+        in transition.told(world.last()).decision.sentence
+    )
     assert world.last().step == 0
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from interlock import policy
 from interlock.evidence.verdict import Verdict
-from interlock.policy import Rollout
+from interlock.policy import Labels, Rollout
 from interlock.rollout import evidence, plan
 from interlock.rollout.clock import SECOND
 from interlock.rollout.decide import decide
@@ -120,7 +120,7 @@ def test_enough_evidence_goes_to_the_next_step() -> None:
     [
         ({}, 60 * SECOND, "5% for another 9 min at least"),
         ({"requests": 0}, LATER, "there was no traffic at this step"),
-        ({"rows": 199}, LATER, "199 of at least 200 labelled rows"),
+        ({"rows": 199}, LATER, "199 of at least 200 labelled requests compared"),
         ({"findings": (finding("quality", "inconclusive"),)}, LATER, "quality: quality says so"),
     ],
 )
@@ -129,6 +129,28 @@ def test_what_is_missing_is_named(changes: dict[str, Any], now: int, told: str) 
     decision = decide(progress(Rollout()), msgspec.structs.replace(GOOD, **changes), now)
     assert decision.action == "hold"
     assert told in decision.sentence
+
+
+def test_where_keys_are_counted_it_is_said_that_only_new_ones_help() -> None:
+    """More traffic of the same patients changes nothing: whoever waits for it waits for ever."""
+    known = progress(Rollout())
+    keyed = known._replace(rules=Rules(rollout=Rollout(), labels=Labels(unit="key")))
+    for number, said in ((1, "1 different key was"), (30, "30 different keys were")):
+        keyed.evidence.rows = number
+        few = decide(keyed, msgspec.structs.replace(GOOD, rows=number), LATER).sentence
+        assert f"{number} of at least 200 labelled keys compared at this step ({said}" in few
+        assert few.endswith("compared since it began; only new keys count)")
+    doubt = msgspec.structs.replace(GOOD, findings=(finding("quality", "inconclusive"),))
+    assert "only new keys count" in decide(keyed, doubt, LATER).sentence
+    assert "keys" not in decide(known, doubt, LATER).sentence
+    errors = msgspec.structs.replace(GOOD, findings=(finding("errors", "inconclusive"),))
+    assert "keys" not in decide(keyed, errors, LATER).sentence
+
+
+def test_a_clock_that_was_set_back_makes_a_step_no_younger_than_new() -> None:
+    """It is held from then on for its shortest time, not for that and what the clock lost."""
+    held = decide(progress(Rollout()), GOOD, -3600 * SECOND)
+    assert (held.action, held.sentence) == ("hold", "5% for another 10 min at least")
 
 
 def test_what_is_not_needed_holds_nothing_but_still_rolls_back() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from interlock.rollout import facts, transition
 from interlock.rollout.replay import replay
-from tests.rollout.world import World, Wrong
+from tests.rollout.world import INTERVAL, SECOND, World, Wrong
 
 
 @pytest.mark.parametrize("wrong", [0.1, 0.4])
@@ -42,6 +43,37 @@ def test_a_champion_that_begins_late_is_measured_by_the_same_rows(world: World) 
     world.run(3, 30)
     world.serve(300, 5 * 60)
     world.run(3, 60)
+    assert replay(world.engine, world.last()).same
+
+
+def test_who_was_away_for_long_knows_all_of_it_at_once(world: World) -> None:
+    """A month without traffic, and what came after it, is one look."""
+    world.serve(300)
+    world.start(least_seconds=1e9, interval=0.1)
+    world.serve(200)
+    world.now += 30 * 86_400 * SECOND
+    world.serve(200)
+    world.controller().tick()
+    assert world.last().watermark == world.now
+    assert transition.told(world.last()).analysis.requests > 20
+    assert replay(world.engine, world.last()).same
+
+
+def test_very_many_rows_are_read_by_several_looks(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes as many intervals as it may, one at least; together they find the same."""
+    monkeypatch.setattr(facts, "AT_ONCE", 250)
+    world.serve(300)
+    world.start(least_seconds=1e9)
+    for _ in range(5):
+        world.serve(100)
+    marks = []
+    for _ in range(4):
+        world.controller().tick()
+        marks.append((world.last().watermark - world.last().started) // (INTERVAL * SECOND))
+    assert marks == [2, 4, 5, 5]
+    monkeypatch.undo()
     assert replay(world.engine, world.last()).same
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -46,10 +46,11 @@ steps = [0.1, 0.5, 1.0]
 
 
 class Wrong(msgspec.Struct, kw_only=True):
-    """How often a version is wrong, answers "other" of its own accord, fails, and is slow."""
+    """How often a version is wrong, fails and refuses what it is sent, and how long it takes."""
 
     wrong: float = 0.1
     failing: float = 0.0
+    refusing: float = 0.0
     latency: float = 0.002
 
 
@@ -132,15 +133,25 @@ class World:
         return {arm.version: arm.share for arm in self.route().arms}
 
     def serve(
-        self, requests: int, seconds: int = INTERVAL, *, labelled: float = 1.0, keys: int = 0
+        self,
+        requests: int,
+        seconds: int = INTERVAL,
+        *,
+        labelled: float = 1.0,
+        keys: int = 0,
+        rows: int = 1,
     ) -> None:
-        """Let time pass in which that many are answered; labels come after half the maturity."""
+        """Let time pass in which that many are answered; labels come after half the maturity.
+
+        The `rows` of one request are alike: right or wrong together.
+        """
         route = self.route()
         moments = np.sort(self.random.integers(0, seconds * SECOND, requests)) + self.now
         records: list[Record] = []
         for moment in moments.tolist():
             key = b"key %012d" % self.random.integers(keys) if keys else None
-            records += self._answered(route, moment, key, self.random.random() < labelled)
+            told = self.random.random() < labelled
+            records += self._answered(route, moment, key, told, rows)
         if records:
             self._sink.write("segment", records, next(self._numbers))
         self.now += seconds * SECOND
@@ -171,7 +182,7 @@ class World:
         return events.read(self.engine, self.last().id)[-1].sentence
 
     def _answered(
-        self, route: Route, moment: int, key: bytes | None, labelled: bool
+        self, route: Route, moment: int, key: bytes | None, labelled: bool, rows: int
     ) -> Iterator[Record]:
         drawn = self.random.random()
         if key is not None:
@@ -181,38 +192,55 @@ class World:
         if self.numeric:
             truth = float(self.random.normal(50, 10))
         how = self.versions[arm.version]
-        if self.random.random() < how.failing:
-            yield Failure(
-                id=self._id(),
-                moment=moment,
-                deployment="ecg",
-                door="plain",
-                code="internal_error",
-                status=500,
-                latency=how.latency,
-                version=arm.version,
-                arm=arm.name,
-            )
+        if status := self._lost(how):
+            yield self._failure(moment, arm.version, arm.name, status)
             return
-        primary = self._row(how, truth)
-        yield self._answer(moment, arm.version, arm.name, primary, key)
+        primaries = self._rows(how, truth, [None] * rows)
+        yield self._answer(moment, arm.version, arm.name, primaries, key)
         for shadow in route.shadows:
-            row = self._row(self.versions[shadow.version], truth, primary.id)
-            yield self._answer(moment, shadow.version, "shadow", row, key)
+            if status := self._lost(self.versions[shadow.version]):
+                yield self._failure(moment, shadow.version, "shadow", status)
+                continue
+            second = self._rows(self.versions[shadow.version], truth, [one.id for one in primaries])
+            yield self._answer(moment, shadow.version, "shadow", second, key)
         if labelled:
             received = moment + round(self.maturity / 2 * SECOND)
             value = msgspec.msgpack.encode(truth)
-            yield [Label(id=self._id(), value=value, received=received, prediction=primary.id)]
+            yield [
+                Label(id=self._id(), value=value, received=received, prediction=one.id)
+                for one in primaries
+            ]
 
-    def _row(self, how: Wrong, truth: Any, primary: str | None = None) -> Row:
+    def _lost(self, how: Wrong) -> int:
+        """The status of what is not answered; 0 when it is."""
+        drawn = self.random.random()
+        if drawn < how.failing:
+            return 500
+        return 400 if drawn < how.failing + how.refusing else 0
+
+    def _failure(self, moment: int, version: str, arm: str, status: int) -> Failure:
+        return Failure(
+            id=self._id(),
+            moment=moment,
+            deployment="ecg",
+            door="plain",
+            code="internal_error" if status == 500 else "out_of_range",
+            status=status,
+            latency=self.versions[version].latency,
+            version=version,
+            arm=arm,
+        )
+
+    def _rows(self, how: Wrong, truth: Any, primaries: Sequence[str | None]) -> list[Row]:
         right = self.random.random() >= how.wrong
         answer = _number(truth, right) if self.numeric else _class(truth, right)
         feed = {"age": np.array([61], np.float32)}
-        return Row(
-            id=self._id(), payload=self._writer.rows(feed, [answer], None)[0], primary=primary
-        )
+        payload = self._writer.rows(feed, [answer], None)[0]
+        return [Row(id=self._id(), payload=payload, primary=primary) for primary in primaries]
 
-    def _answer(self, moment: int, version: str, arm: str, row: Row, key: bytes | None) -> Answer:
+    def _answer(
+        self, moment: int, version: str, arm: str, rows: list[Row], key: bytes | None
+    ) -> Answer:
         latency = self.versions[version].latency * self.random.uniform(0.8, 1.2)
         return Answer(
             moment=moment,
@@ -221,7 +249,7 @@ class World:
             arm=arm,
             door="plain",
             latency=latency,
-            rows=[row],
+            rows=rows,
             key=key,
         )
 

@@ -128,6 +128,21 @@ def test_the_end_takes_the_route_away_and_makes_room(engine: sa.Engine, rollouts
     assert [one.id for one in rollouts.history("ecg", 1)] == ["0002"]
 
 
+def test_the_newest_is_the_last_that_began_though_the_clock_went_back(
+    rollouts: Rollouts,
+) -> None:
+    """Neither moments nor ids, which have the moment in them, tell the order."""
+    ended = msgspec.structs.replace(RECORD, status="aborted", ended=3)
+    assert rollouts.change(ended)
+    again = msgspec.structs.replace(RECORD, id="0000", started=0, since=0, watermark=0)
+    rollouts.begin(again, event("started", "0000"), ROUTE)
+    other = msgspec.structs.replace(again, id="0003", deployment="stay", started=2)
+    rollouts.begin(other, event("started", "0003"), ROUTE)
+    assert [one.id for one in rollouts.history("ecg")] == ["0000", "0001"]
+    assert rollouts.history("ecg", 1) == [again]
+    assert rollouts.all_running() == [again, other]
+
+
 def test_an_event_that_cannot_be_written_leaves_everything(
     engine: sa.Engine, rollouts: Rollouts
 ) -> None:

@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 
 from interlock.errors import DatabaseError, SchemaError
 from interlock.state import database, schema
-from interlock.state.tables import META
+from interlock.state.tables import META, ROLLOUTS
 
 
 @pytest.fixture
@@ -65,6 +65,24 @@ def test_tables_of_an_older_release_are_refused_until_they_are_migrated(engine: 
     schema.ensure(engine)
     with engine.connect() as connection:
         assert connection.scalar(sa.text("SELECT position FROM interlock_cursors")) == 7
+
+
+def test_rollouts_of_an_older_release_keep_their_order(engine: sa.Engine) -> None:
+    """They are numbered by deployment, as they began."""
+    upgrade(engine, "0003")
+    kept = [column for column in ROLLOUTS.columns if column.name != "number"]
+    with engine.begin() as connection:
+        for id_, name, moment in (("c", "ecg", 1), ("b", "stay", 2), ("a", "ecg", 3)):
+            row: dict[str, object] = {
+                column.name: "x" for column in kept if isinstance(column.type, sa.Text)
+            }
+            times = {"since": moment, "started": moment, "ended": 9, "watermark": moment}
+            row |= {"id": id_, "deployment": name, "step": 0, "revision": 1, **times}
+            connection.execute(sa.table("interlock_rollouts", *map(sa.column, row)).insert(), row)
+    schema.migrate(engine)
+    with engine.connect() as connection:
+        found = connection.execute(sa.select(ROLLOUTS.c.id, ROLLOUTS.c.number)).all()
+    assert dict(map(tuple, found)) == {"c": 1, "a": 2, "b": 1}
 
 
 def test_tables_of_a_newer_release_are_refused(engine: sa.Engine) -> None:

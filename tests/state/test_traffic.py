@@ -94,15 +94,17 @@ def test_requests_are_counted_by_interval_and_arm(book: Book) -> None:
     ]
 
 
-def test_only_failures_of_the_server_count(book: Book) -> None:
-    """What a caller did wrong, and what failed before an arm was chosen, blames no version."""
+def test_failures_and_refusals_by_a_model_are_told_apart(book: Book) -> None:
+    """What is wrong with a request itself, and what failed before an arm was chosen, is neither."""
     book.fail(1010, "canary")
     book.fail(1010, "canary", 503)
-    book.fail(1010, "canary", 422)
+    for status in (400, 404, 405, 413, 415, 422, 431):
+        book.fail(1010, "canary", status)
     book.fail(1010, None)
+    book.fail(1010, None, 400)
     with book.engine.connect() as connection:
         found = [tuple(row) for row in traffic.failures(connection, ALL)]
-    assert found == [(1000, "canary", "1.1.0", 2)]
+    assert found == [(1000, "canary", "1.1.0", 0, 2), (1000, "canary", "1.1.0", 1, 2)]
 
 
 def test_answers_count_once_a_request_or_once_a_key(book: Book) -> None:
@@ -186,6 +188,18 @@ def test_keys_that_had_a_labelled_row_before_are_left_out(book: Book) -> None:
     with book.engine.connect() as connection:
         found = list(traffic.labelled(connection, within(1100, 1300), "key"))
     assert [row.key for row in found] == [b"late"]
+
+
+def test_a_stretch_reaches_as_far_as_so_many_rows(book: Book) -> None:
+    """Whole intervals only, and one at least, however many rows it has."""
+    for moment in (1010, 1020, 1110, 1210):
+        book.answer(moment)
+    book.answer(1111, "forced")
+    with book.engine.connect() as connection:
+        found = [traffic.reaches(connection, ALL, rows) for rows in (1, 2, 3, 4, 5)]
+        later = traffic.reaches(connection, within(1100, 1300), 1)
+    assert found == [1100, 1100, 1200, 1300, 1300]
+    assert later == 1200
 
 
 def test_what_a_version_did_before_is_read_back(book: Book) -> None:

@@ -23,7 +23,7 @@ class Labels(Table, frozen=True, kw_only=True):
     unit: Annotated[
         Unit,
         Meta(
-            description="What is independent of each other: every row, or all rows of one routing"
-            " key, such as a patient, together as one."
+            description="What is independent of each other: row, the rows of one request"
+            " together as one; or key, all rows of one routing key, such as a patient."
         ),
     ] = "row"

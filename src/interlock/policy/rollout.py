@@ -16,6 +16,7 @@ from interlock.policy.values import (
     Duration,
     Factor,
     Inconclusive,
+    Interval,
     Metric,
     Number,
     OnFloor,
@@ -49,7 +50,8 @@ class Rollout(Table, frozen=True, kw_only=True):
         Switch, Meta(description="Whether any other strategy begins with a shadow.")
     ] = False
     steps: Annotated[
-        tuple[Step, ...], Meta(description="Shares of the traffic, rising, the last one 1.")
+        tuple[Step, ...],
+        Meta(description="Shares of the traffic in a canary, two or more, rising, the last one 1."),
     ] = (0.05, 0.1, 0.25, 0.5, 1.0)
     split: Annotated[Part, Meta(description="Share of the new version in an A/B test.")] = 0.5
     end: Annotated[Duration, Meta(description="How long an A/B test takes.")] = 604_800.0
@@ -58,7 +60,11 @@ class Rollout(Table, frozen=True, kw_only=True):
     ] = 3600.0
     least_seconds: Annotated[Seconds, Meta(description="Shortest time at a step.")] = 600.0
     least_rows: Annotated[
-        Whole, Meta(description="Fewest labelled rows at a step that compares.")
+        Whole,
+        Meta(
+            description="Fewest labelled requests (or keys, see `labels.unit`) at a step that"
+            " compares."
+        ),
     ] = 200
     metric: Annotated[
         RowMetric,
@@ -72,7 +78,7 @@ class Rollout(Table, frozen=True, kw_only=True):
         Meta(description="Error of a number that counts as entirely wrong; mae needs it."),
     ] = 0.0
     interval: Annotated[
-        Duration, Meta(description="Stretch of time in which versions are compared.")
+        Interval, Meta(description="Stretch of time in which versions are compared.")
     ] = 60.0
     settle: Annotated[
         Seconds, Meta(description="Time for the journal to be shipped before an interval is read.")
@@ -141,6 +147,11 @@ class Rollout(Table, frozen=True, kw_only=True):
         steps = f"rollout.steps = {list(self.steps)}"
         if not self.steps or self.steps[-1] != 1:
             yield f"{steps}: the last step must be 1, all of the traffic"
+        if self.steps and self.steps[0] == 1:
+            yield (
+                f"{steps}: nothing would answer beside the first step to compare it with; put a"
+                ' smaller one first; all at once is rollout.strategy = "blue-green", without steps'
+            )
         for before, after in pairwise(self.steps):
             if after <= before:
                 yield f"{steps}: steps must rise, but {after:g} follows {before:g}"

@@ -72,7 +72,9 @@ def _rollout(rollout: Rollout) -> str:
 
 
 def _labels(policy: Policy) -> str:
-    counted = "each row by itself" if policy.labels.unit == "row" else "a routing key's rows as one"
+    counted = (
+        "each request by itself" if policy.labels.unit == "row" else "a routing key's rows as one"
+    )
     if policy.labels.maturity == 0:
         return f"count as they come, {counted}"
     return f"count {policy.labels.maturity:g} s after the prediction, {counted}"

@@ -204,13 +204,12 @@ def _unlabelled(evidence: Evidence, rules: Rules) -> str:
         return f"{_many(evidence.unread, 'labelled row')} could not be judged: {evidence.why}"
     if not evidence.requests:
         return "no traffic yet"
-    return (
-        f"no row of both versions was labelled within labels.maturity = {rules.labels.maturity:g} s"
-    )
+    within = f"labels.maturity = {rules.labels.maturity:g} s"
+    return f"no request of both versions was labelled within {within}"
 
 
 def _unit(rules: Rules) -> str:
-    return "key" if rules.labels.unit == "key" else "row"
+    return "key" if rules.labels.unit == "key" else "request"
 
 
 def _many(number: int, noun: str) -> str:

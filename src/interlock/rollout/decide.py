@@ -36,7 +36,8 @@ def decide(known: Progress, analysis: Analysis, now: int, blind: str = "") -> De
         return Decision("hold", "paused: a person decides (resume, promote or abort)")
     if blind:
         return Decision("hold", f"the registry cannot be asked: {blind}", "error")
-    left = known.record.since + micros(step.least_seconds) - now
+    # A clock that was set back makes no step younger than new.
+    left = micros(step.least_seconds) - max(0, now - known.record.since)
     if left > 0:
         sentence = f"{step.name} for another {lasted(left)} at least"
         return Decision("hold", sentence, verdict(analysis))
@@ -58,10 +59,23 @@ def _lacking(known: Progress, analysis: Analysis) -> str:
         return "there was no traffic at this step"
     missing = [one for one in analysis.findings if one.needed and one.verdict != "passed"]
     if missing:
-        return "; ".join(f"{one.metric}: {one.sentence}" for one in missing)
+        said = "; ".join(f"{one.metric}: {one.sentence}" for one in missing)
+        return said + (_keys(known) if any(one.metric == "quality" for one in missing) else "")
     if known.step.comparison != "before" and analysis.rows < known.step.least_rows:
-        return f"{analysis.rows} of at least {known.step.least_rows} labelled rows at this step"
+        unit = "keys" if known.rules.labels.unit == "key" else "requests"
+        least = known.step.least_rows
+        said = f"{analysis.rows} of at least {least} labelled {unit} compared at this step"
+        return said + _keys(known)
     return ""
+
+
+def _keys(known: Progress) -> str:
+    """That more traffic of the same keys does not help, where keys are what is counted."""
+    if known.rules.labels.unit != "key":
+        return ""
+    seen = known.evidence.rows
+    keys = "1 different key was" if seen == 1 else f"{seen} different keys were"
+    return f" ({keys} compared since it began; only new keys count)"
 
 
 def _wait(known: Progress, analysis: Analysis, over: int, lacking: str) -> Decision:

@@ -17,11 +17,12 @@ from interlock.rollout.progress import Progress
 from interlock.rollout.reference import Reference
 from interlock.rollout.rules import Rules
 from interlock.routing.route import STEADY
+from interlock.state import traffic
 from interlock.state.rollouts import Record
 from interlock.state.traffic import SHADOW, Stretch
 
-AT_ONCE = 200
-"""Intervals that one look reads at most: who was away for a month catches up by looks."""
+AT_ONCE = 50_000
+"""Rows that one look reads at most, unless an interval has more: the rest is for the next look."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,32 +49,25 @@ def look(engine: sa.Engine, seen: Progress, now: int, opener: Opener) -> Facts:
         When the journal cannot be read.
     """
     ripe = now - micros(seen.rules.rollout.settle)
-    counted, judged = seen.evidence.counted, seen.evidence.judged
-    maturity = micros(seen.rules.labels.maturity)
-    return between(
-        engine,
-        seen,
-        counted=_over(seen.rules, counted, ripe),
-        judged=_over(seen.rules, judged, ripe - maturity),
-        opener=opener,
-    )
+    mature = ripe - micros(seen.rules.labels.maturity)
+    return upto(engine, seen, counted=ripe, judged=mature, opener=opener)
 
 
-def between(
-    engine: sa.Engine, seen: Progress, *, counted: int, judged: int, opener: Opener
-) -> Facts:
-    """What happened in the intervals up to `counted`, and turned out in those up to `judged`."""
+def upto(engine: sa.Engine, seen: Progress, *, counted: int, judged: int, opener: Opener) -> Facts:
+    """What happened in the intervals that are over at `counted`, and turned out in those that are
+    over at `judged`; the first of them, where they hold very many rows.
+    """
     rollout, rules, evidence = seen.record, seen.rules, seen.evidence
-    fresh = _stretch(rollout, rules, evidence.counted, counted)
-    mature = _stretch(rollout, rules, evidence.judged, judged)
     whose = partial(side, rollout)
     with engine.connect() as connection:
+        fresh = _over(connection, _stretch(rollout, rules, evidence.counted), counted)
+        mature = _over(connection, _stretch(rollout, rules, evidence.judged), judged)
         known = evidence.reference or reference.read(connection, fresh, rollout)
         traffic = counts.read(connection, fresh, rollout, rules.labels.unit, known)
         found = outcomes.read(connection, mature, whose, rules, opener)
     return Facts(
-        counted=counted,
-        judged=judged,
+        counted=fresh.until,
+        judged=mature.until,
         reference=known,
         counts=traffic,
         outcomes=found.intervals,
@@ -82,19 +76,23 @@ def between(
     )
 
 
-def _over(rules: Rules, since: int, ripe: int) -> int:
-    """Where the last whole interval ends that is over when it is `ripe`; some of very many."""
-    interval = micros(rules.rollout.interval)
-    return since + min(max(0, ripe - since) // interval, AT_ONCE) * interval
+def _over(connection: sa.Connection, stretch: Stretch, ripe: int) -> Stretch:
+    """`stretch` until its last whole interval that is over when it is `ripe`, or is too much."""
+    number = max(0, ripe - stretch.since) // stretch.interval
+    whole = msgspec.structs.replace(stretch, until=stretch.since + number * stretch.interval)
+    if number <= 1:
+        return whole
+    return msgspec.structs.replace(whole, until=traffic.reaches(connection, whole, AT_ONCE))
 
 
-def _stretch(rollout: Record, rules: Rules, since: int, until: int) -> Stretch:
+def _stretch(rollout: Record, rules: Rules, since: int) -> Stretch:
+    """What begins at `since`, nothing long so far."""
     return Stretch(
         deployment=rollout.deployment,
         origin=rollout.started,
         interval=micros(rules.rollout.interval),
         maturity=micros(rules.labels.maturity),
         since=since,
-        until=until,
+        until=since,
         arms=(*STEADY, arms(rollout.strategy)[1], SHADOW),
     )

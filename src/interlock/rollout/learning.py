@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from zlib import crc32
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,25 +35,30 @@ def learn(evidence: Evidence, facts: Facts, rollout: str) -> Evidence:
 
 def _count(known: Evidence, counts: Counts, seed: str) -> None:
     mine, champion = _whose(counts)
-    known.requests += mine.requests + mine.failed
-    known.champion_requests += champion.requests + champion.failed
+    known.requests += mine.asked
+    known.champion_requests += champion.asked
     known.errors.add(
-        errors=mine.failed,
-        requests=mine.requests + mine.failed,
-        champion_errors=champion.failed,
-        champion_requests=champion.requests + champion.failed,
+        errors=mine.lost,
+        requests=mine.asked,
+        champion_errors=champion.lost,
+        champion_requests=champion.asked,
     )
     if not champion.requests:
-        known.failing.add(_ones(mine.failed, mine.requests + mine.failed))
+        lost = mine.lost if counts.alone else mine.failed
+        known.failing.add(_ones(lost, mine.requests + lost))
     if known.reference is not None and counts.start >= known.reference.until:
         _time(known, counts, seed)
         _shift(known, counts, seed)
 
 
 def _whose(counts: Counts) -> tuple[Arm, Arm]:
-    """The version and the champion; a shadow's failures stand beside what the callers got."""
-    asked = counts.version.requests + counts.version.failed
-    return counts.version if asked else counts.shadow, counts.champion
+    """The version and the champion; a shadow's failures stand beside what the callers got.
+
+    A shadow is not given what the champion refused: only what the champion took is compared.
+    """
+    if counts.version.asked:
+        return counts.version, counts.champion
+    return counts.shadow, msgspec.structs.replace(counts.champion, refused=0)
 
 
 def _time(known: Evidence, counts: Counts, seed: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from interlock.errors import EvidenceError, RequestError
-from interlock.evidence.units import by_key
 from interlock.journal import labels, payload
 from interlock.journal.outcomes import fitted
 from interlock.journal.seal import Opener
@@ -29,9 +28,10 @@ _QUALITY = ""  # what quality is judged by, among the metrics that have a floor
 
 
 class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
-    """Losses in the interval that begins at `start`: of the version's own rows and the champion's;
+    """Losses in the interval that begins at `start`: of the version's own units and the champion's;
     `paired` are a shadow's minus those of what the caller got. `floors` are the version's (or its
-    shadow's) by metric.
+    shadow's) by metric. A unit is a request, or a routing key, and has the mean loss of its rows:
+    rows that were sent together depend on each other.
     """
 
     start: int
@@ -52,7 +52,7 @@ class Found(NamedTuple):
 class _Judged(NamedTuple):
     start: int
     side: Side
-    key: bytes | None
+    unit: Hashable
     metric: str
     loss: float
     other: float | None  # of what the caller got, where it is a shadow's
@@ -74,9 +74,7 @@ def read(
     by_start: dict[int, list[_Judged]] = defaultdict(list)
     for one in judged:
         by_start[one.start].append(one)
-    intervals = tuple(
-        _gathered(start, by_start[start], by_key=unit == "key") for start in sorted(by_start)
-    )
+    intervals = tuple(_gathered(start, by_start[start]) for start in sorted(by_start))
     return Found(intervals, reader.unread, reader.why)
 
 
@@ -87,6 +85,7 @@ class _Reader:
         table = rules.rollout
         self._whose = whose
         self._opener = opener
+        self._by_key = rules.labels.unit == "key"
         self._judges = {_QUALITY: Judge(table.metric, table.scale)} | {
             metric: Judge(metric, table.scale) for metric in table.floor
         }
@@ -107,6 +106,7 @@ class _Reader:
         value = self._open(row.truth_seal, row.truth_id, row.truth_value)
         answer = self._answer(row.seal, row.id, row.payload)
         truth = fitted(labels.value(value), answer)
+        unit = row.key if self._by_key else traffic.request(row)
         caller = None
         if row.other_id is not None:
             caller = self._answer(row.other_seal, row.other_id, row.other_payload)
@@ -115,7 +115,7 @@ class _Reader:
                 continue
             compared = caller is not None and metric == _QUALITY
             other = judge.loss(caller, truth) if compared and caller is not None else None
-            yield _Judged(row.start, whose, row.key, metric, loss, other)
+            yield _Judged(row.start, whose, unit, metric, loss, other)
 
     def _answer(self, seal: bytes | None, record: str, stored: bytes) -> dict[str, Any]:
         return payload.read(self._open(seal, record, stored)).answer
@@ -129,41 +129,40 @@ class _Reader:
 
 def _first(judged: Sequence[_Judged]) -> list[_Judged]:
     """Only what a key sent in the interval in which it first came, on whichever side."""
-    first: dict[bytes | None, int] = {}
+    first: dict[Hashable, int] = {}
     for one in judged:
-        first[one.key] = min(one.start, first.get(one.key, one.start))
-    return [one for one in judged if one.start == first[one.key]]
+        first[one.unit] = min(one.start, first.get(one.unit, one.start))
+    return [one for one in judged if one.start == first[one.unit]]
 
 
-def _gathered(start: int, judged: Sequence[_Judged], *, by_key: bool) -> Outcomes:
+def _gathered(start: int, judged: Sequence[_Judged]) -> Outcomes:
     quality = [one for one in judged if one.metric == _QUALITY]
     floors = {one.metric for one in judged} - {_QUALITY}
     return Outcomes(
         start=start,
-        version=_losses((one for one in quality if one.side == "version"), by_key),
-        champion=_losses((one for one in quality if one.side == "champion"), by_key),
-        paired=_differences((one for one in quality if one.other is not None), by_key),
+        version=_losses(one for one in quality if one.side == "version"),
+        champion=_losses(one for one in quality if one.side == "champion"),
+        paired=_differences(quality),
         floors={
             metric: _losses(
-                (one for one in judged if one.metric == metric and one.side != "champion"), by_key
+                one for one in judged if one.metric == metric and one.side != "champion"
             )
             for metric in sorted(floors)
         },
     )
 
 
-def _losses(judged: Iterable[_Judged], whole: bool) -> Losses:
-    return _units([(one.key, one.loss) for one in judged], whole)
+def _losses(judged: Iterable[_Judged]) -> Losses:
+    return _units((one.unit, one.loss) for one in judged)
 
 
-def _differences(judged: Iterable[_Judged], whole: bool) -> Losses:
-    found = [(one.key, one.loss - one.other) for one in judged if one.other is not None]
-    return _units(found, whole)
+def _differences(judged: Iterable[_Judged]) -> Losses:
+    return _units((one.unit, one.loss - one.other) for one in judged if one.other is not None)
 
 
-def _units(found: Sequence[tuple[bytes | None, float]], whole: bool) -> Losses:
-    losses = np.array([loss for _, loss in found], np.float64)
-    if not whole or not found:
-        return losses
-    keys = np.array([(key or b"").hex() for key, _ in found])
-    return by_key(keys, np.zeros(len(found), np.int64), losses).loss
+def _units(found: Iterable[tuple[Hashable, float]]) -> Losses:
+    """The mean loss of each unit, in the order in which they came."""
+    by_unit: dict[Hashable, list[float]] = defaultdict(list)
+    for unit, loss in found:
+        by_unit[unit].append(loss)
+    return np.array([sum(losses) / len(losses) for losses in by_unit.values()], np.float64)

@@ -82,6 +82,11 @@ def arms(strategy: str) -> tuple[ArmName, ArmName]:
     return ARMS.get(strategy, _USUAL)
 
 
+def alone(strategy: str) -> bool:
+    """Whether a version answers callers only when the champion answers none."""
+    return strategy == "blue-green"
+
+
 def route(rollout: Record, step: Step, moment: int) -> Route:
     """Who answers at `step`. The champion stays loaded, at hand for the way back."""
     old, new = arms(rollout.strategy)

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import sqlalchemy as sa
 
+from interlock.rollout import plan
 from interlock.routing.route import STEADY
 from interlock.state import traffic
 from interlock.state.rollouts import Record
@@ -23,7 +24,8 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     """What the champion did up to `until`.
 
     `slow` is the 99th percentile of its latency in seconds, `edges` are the quartiles of its
-    numbers (none for classes), `failed` is the share of its requests that failed, of `requests`.
+    numbers (none for classes), `failed` is the share of its `requests` that failed, or also were
+    refused where only that can be compared.
     """
 
     until: int
@@ -47,13 +49,15 @@ def read(connection: sa.Connection, fresh: Stretch, rollout: Record) -> Referenc
     if until > fresh.until:
         return None
     upto = msgspec.structs.replace(own, until=until)
-    return _made(connection, upto, rollout.champion)
+    return _made(connection, upto, rollout)
 
 
-def _made(connection: sa.Connection, upto: Stretch, version: str) -> Reference:
+def _made(connection: sa.Connection, upto: Stretch, rollout: Record) -> Reference:
+    version, alone = rollout.champion, plan.alone(rollout.strategy)
     rows = traffic.before(connection, upto, version, MOST)
     whole = msgspec.structs.replace(upto, since=rows[-1].moment)
-    failed = _number(traffic.failures(connection, whole), version)
+    lost = traffic.failures(connection, whole)
+    failed = _number([row for row in lost if alone or not row.refused], version)
     requests = failed + _number(traffic.requests(connection, whole, None), version)
     return Reference(
         until=upto.until,

@@ -8,7 +8,6 @@ import sqlalchemy as sa
 from interlock.journal.seal import Clear, Opener
 from interlock.rollout import evidence, facts, progress, transition
 from interlock.rollout.analysis import analyse
-from interlock.rollout.clock import micros
 from interlock.rollout.evidence import Evidence
 from interlock.rollout.finding import Analysis
 from interlock.rollout.learning import learn
@@ -54,14 +53,8 @@ def replay(engine: sa.Engine, record: Record, opener: Opener | None = None) -> R
 def _again(engine: sa.Engine, seen: Progress, opener: Opener) -> Evidence:
     record, rules, last = seen.record, seen.rules, seen.evidence
     known = evidence.fresh(record.started, rules.rollout.errors)
-    some = facts.AT_ONCE * micros(rules.rollout.interval)
     while known.counted < last.counted or known.judged < last.judged:
-        new = facts.between(
-            engine,
-            seen._replace(evidence=known),
-            counted=min(last.counted, known.counted + some),
-            judged=min(last.judged, known.judged + some),
-            opener=opener,
-        )
+        present = seen._replace(evidence=known)
+        new = facts.upto(engine, present, counted=last.counted, judged=last.judged, opener=opener)
         known = learn(known, new, record.id)
     return known

@@ -47,6 +47,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 1
 
 
+_NEWEST = (ROLLOUTS.c.number.desc(), ROLLOUTS.c.started.desc(), ROLLOUTS.c.id.desc())
+"""Within a deployment in the order in which they began, even if the clock was set back between."""
+
+
 class Rollouts:
     """The rollouts in the database of `engine`. Every method raises DatabaseError when it cannot
     be asked.
@@ -65,7 +69,9 @@ class Rollouts:
         """
         try:
             with self._engine.begin() as connection:
-                connection.execute(sa.insert(ROLLOUTS), msgspec.structs.asdict(record))
+                number = _last(connection, record.deployment) + 1
+                values = {**msgspec.structs.asdict(record), "number": number}
+                connection.execute(sa.insert(ROLLOUTS), values)
                 events.add(connection, event)
                 routes.write(connection, route)
         except DatabaseError:
@@ -107,7 +113,8 @@ class Rollouts:
 
     def all_running(self) -> list[Record]:
         """Every rollout that has not ended, the oldest first."""
-        return self._records(ROLLOUTS.c.ended.is_(None))[::-1]
+        found = self._records(ROLLOUTS.c.ended.is_(None))
+        return sorted(found, key=lambda record: (record.started, record.id))
 
     def find(self, rollout: str) -> Record | None:
         """The rollout with that id."""
@@ -127,7 +134,13 @@ class Rollouts:
     def _records(
         self, *conditions: sa.ColumnElement[bool], limit: int | None = None
     ) -> list[Record]:
-        newest = (ROLLOUTS.c.started.desc(), ROLLOUTS.c.id.desc())
-        query = sa.select(ROLLOUTS).where(*conditions).order_by(*newest).limit(limit)
+        columns = (ROLLOUTS.c[name] for name in Record.__struct_fields__)
+        query = sa.select(*columns).where(*conditions).order_by(*_NEWEST).limit(limit)
         with self._engine.connect() as connection:
             return [Record(**row) for row in connection.execute(query).mappings()]
+
+
+def _last(connection: sa.Connection, deployment: str) -> int:
+    """The number of the last rollout of `deployment`."""
+    query = sa.select(sa.func.max(ROLLOUTS.c.number)).where(ROLLOUTS.c.deployment == deployment)
+    return int(connection.scalar(query) or 0)

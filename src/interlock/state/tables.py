@@ -134,6 +134,7 @@ ROLLOUTS = sa.Table(
     sa.Column("watermark", sa.BigInteger, nullable=False),
     sa.Column("analysis", sa.Text, nullable=False),
     sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("number", sa.BigInteger, nullable=False, server_default="0"),
     sa.Index("interlock_rollouts_deployment", "deployment", "started"),
     sa.Index(
         "interlock_rollouts_running",
@@ -144,7 +145,8 @@ ROLLOUTS = sa.Table(
     ),
 )
 """Every rollout: its plan and rules, where it stands, and what is known of the version, as JSON.
-At most one of a deployment has not ended. `watermark` is up to when traffic has been counted."""
+At most one of a deployment has not ended. `watermark` is up to when traffic has been counted,
+`number` counts the rollouts of a deployment."""
 
 ROLLOUT_EVENTS = sa.Table(
     "interlock_rollout_events",

@@ -21,6 +21,7 @@ Row: TypeAlias = sa.Row[Any]
 SHADOW = "shadow"
 """The arm of rows that no caller got."""
 
+_UNREAD = (400, 422)  # what is told to whoever sent what a model does not take
 _FETCH = 500  # rows that are fetched at a time, and keys in one list of a statement
 _OTHER = PREDICTIONS.alias("other")
 _EARLIER = PREDICTIONS.alias("earlier")
@@ -67,8 +68,7 @@ def requests(connection: sa.Connection, stretch: Stretch, limit: float | None) -
 
     Rows that were answered together are one request. Columns: start, arm, version, slow, number.
     """
-    table = PREDICTIONS.c
-    columns = (table.arm, table.version, table.moment, table.latency)
+    columns = (PREDICTIONS.c[name] for name in _TOGETHER)
     each = sa.select(*columns).where(stretch.within(PREDICTIONS)).distinct().subquery()
     slow = sa.case((each.c.latency > limit, 1), else_=0) if limit is not None else sa.literal(0)
     parts = (stretch.start(each.c.moment).label("start"), each.c.arm, each.c.version)
@@ -76,10 +76,14 @@ def requests(connection: sa.Connection, stretch: Stretch, limit: float | None) -
 
 
 def failures(connection: sa.Connection, stretch: Stretch) -> list[Row]:
-    """Requests on which the server or the model failed. Columns: start, arm, version, number."""
-    parts = (stretch.start(FAILURES.c.moment).label("start"), FAILURES.c.arm, FAILURES.c.version)
-    query = sa.select(*parts).where(stretch.within(FAILURES), FAILURES.c.status >= 500)
-    return _counted(connection, query)
+    """Requests on which the server or the model failed, and those that the model's reading of the
+    input `refused`. Columns: start, arm, version, refused, number.
+    """
+    table = FAILURES.c
+    refused = sa.case((table.status.in_(_UNREAD), 1), else_=0).label("refused")
+    parts = (stretch.start(table.moment).label("start"), table.arm, table.version, refused)
+    theirs = sa.or_(table.status >= 500, table.status.in_(_UNREAD))
+    return _counted(connection, sa.select(*parts).where(stretch.within(FAILURES), theirs))
 
 
 class Answered(NamedTuple):
@@ -121,8 +125,9 @@ def pairs(
 
 
 def labelled(connection: sa.Connection, stretch: Stretch, unit: Unit) -> Iterator[Row]:
-    """Labelled rows: start, arm, version, key, id, label, payload, seal; of a shadow's row, those
-    of the row that the caller got begin with ``other_``; those of the label with ``truth_``.
+    """Labelled rows: start, arm, version, moment, latency, key, id, label, payload, seal; of a
+    shadow's row, those of the row that the caller got begin with ``other_``; those of the label
+    with ``truth_``. `request` tells which of them were answered together.
 
     With the unit ``key``, keys that had a labelled row before `stretch` are left out.
     """
@@ -130,7 +135,7 @@ def labelled(connection: sa.Connection, stretch: Stretch, unit: Unit) -> Iterato
     query = (
         sa.select(
             stretch.start(PREDICTIONS.c.moment).label("start"),
-            *(PREDICTIONS.c[name] for name in ("arm", "version", "key", *_ANSWER)),
+            *(PREDICTIONS.c[name] for name in (*_TOGETHER, "key", *_ANSWER)),
             *(_OTHER.c[name].label(f"other_{name}") for name in _ANSWER),
             *(LABELS.c[name].label(f"truth_{name}") for name in ("id", "value", "seal")),
         )
@@ -146,6 +151,24 @@ def labelled(connection: sa.Connection, stretch: Stretch, unit: Unit) -> Iterato
     rows = connection.execute(query.where(PREDICTIONS.c.key.is_not(None))).all()
     known = _judged_before(connection, stretch, sorted({row.key for row in rows}))
     yield from (row for row in rows if row.key not in known)
+
+
+def reaches(connection: sa.Connection, stretch: Stretch, rows: int) -> int:
+    """Until when whole intervals of `stretch` go that hold no more than so many rows; the first
+    interval at least.
+    """
+    nth = (
+        sa.select(PREDICTIONS.c.moment)
+        .where(stretch.within(PREDICTIONS))
+        .order_by(PREDICTIONS.c.moment)
+        .offset(rows)
+        .limit(1)
+    )
+    moment = connection.scalar(nth)
+    if moment is None:
+        return stretch.until
+    whole = (int(moment) - stretch.since) // stretch.interval
+    return stretch.since + max(1, whole) * stretch.interval
 
 
 def before(connection: sa.Connection, stretch: Stretch, version: str, limit: int) -> list[Row]:
@@ -169,6 +192,12 @@ def reached(connection: sa.Connection, stretch: Stretch, version: str, number: i
     return connection.scalar(query.order_by(PREDICTIONS.c.moment).offset(number - 1).limit(1))
 
 
+def request(row: Row) -> tuple[Any, ...]:
+    """What rows have in common that were answered together, and no others."""
+    return tuple(getattr(row, name) for name in _TOGETHER)
+
+
+_TOGETHER = ("arm", "version", "moment", "latency")
 _ANSWER = ("id", "label", "payload", "seal")
 
 
@@ -211,7 +240,7 @@ def _answered(
 ) -> list[Answered]:
     table = PREDICTIONS.c
     if unit == "row":
-        together = (table.arm, table.version, table.moment, table.latency)
+        together = (table[name] for name in _TOGETHER)
         firsts = sa.select(sa.func.min(table.id)).where(stretch.within(PREDICTIONS))
         rows = _counted(connection, query.where(table.id.in_(firsts.group_by(*together))))
         return [Answered._make(row) for row in rows]
