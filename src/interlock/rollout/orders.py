@@ -72,16 +72,33 @@ class Orders:
         return self._ordered(deployment, "running", reason, ("paused",))
 
     def promote(self, deployment: str, reason: str = "") -> Record:
-        """Skip the rest of the plan: all of the traffic now, the alias by the controller."""
+        """Skip the rest of the plan: all of the traffic now, the alias by the controller.
+
+        Raises
+        ------
+        PromotionError
+            When the gates do not allow it to become champion, unless it began by force.
+        """
+        record = self._rollouts.running(deployment)
+        if record is not None and not rules.read(record.policy).forced:
+            self._registry.demand(deployment, record.version, CHAMPION)
         return self._ordered(deployment, "promoting", reason, ("running", "paused"))
 
     def abort(self, deployment: str, reason: str = "") -> Record:
-        """Give everything back to the champion."""
+        """Give everything back to the champion.
+
+        Raises
+        ------
+        ConflictError
+            When it is being promoted: the controller may be moving the alias at this moment.
+        """
         sentence = _told("aborted", self._actor, reason)
-        return self._try(
-            deployment,
-            lambda record: self._transition.end(record, "aborted", sentence, self._actor),
-        )
+
+        def end(record: Record) -> Record | None:
+            _check_still_open(record)
+            return self._transition.end(record, "aborted", sentence, self._actor)
+
+        return self._try(deployment, end)
 
     def _check_withdrawn(self, target: Version) -> None:
         """What was rolled back, in a rollout or as champion, is not tried again by itself."""
@@ -144,6 +161,8 @@ class Orders:
         sentence = _told(done, self._actor, reason)
 
         def change(record: Record) -> Record | None:
+            if status == "paused":
+                _check_still_open(record)
             if record.status not in among:
                 raise ConflictError(f"the rollout of {deployment} is {record.status}")
             return self._transition.order(record, status, sentence, self._actor)
@@ -159,6 +178,16 @@ class Orders:
             if changed is not None:
                 return changed
         raise ConflictError(f"the rollout of {deployment} changes all the time: try again")
+
+
+def _check_still_open(record: Record) -> None:
+    """Refuse to stop a promotion: whoever was told that it has stopped would see it go on."""
+    if record.status == "promoting":
+        name = record.deployment
+        raise ConflictError(
+            f"{name}:{record.version} is being promoted; roll back afterwards with"
+            f" `interlock model rollback {name}`"
+        )
 
 
 def _told(what: str, actor: str, reason: str) -> str:
