@@ -153,11 +153,23 @@ class Controller:
                 return self._transition.hold(known, analysis, decision)
 
     def _promote(self, record: Record) -> Outcome | None:
-        """Move the alias; the rollout ends when it is there, whoever of several moved it."""
+        """Move the alias; the rollout ends when it is there, whoever of several moved it.
+
+        A person may roll back by hand before the alias has moved, and while it moves.
+        """
+        if self._stopped(record):
+            return None
         refusal = promoting.promote(self._registry, record)
+        if refusal is None and self._stopped(record):
+            promoting.undo(self._registry, record)
+            return None
         live = look(self._registry, record)
         if live.moved:
             return self._end(record, live)
         sentence, final = refusal or (f"the registry cannot be asked: {live.blind}", False)
         kept = self._transition.stuck(record, sentence, pause=final)
         return None if kept is None else Outcome(kept, told(kept).decision)
+
+    def _stopped(self, record: Record) -> bool:
+        found = self._rollouts.find(record.id)
+        return found is None or found.status == "aborted"

@@ -16,7 +16,7 @@ from interlock.registry.reference import CHAMPION
 from interlock.rollout import clock, evidence, plan, rules
 from interlock.rollout.clock import Clock
 from interlock.rollout.plan import EVERYTHING
-from interlock.rollout.transition import Ordered, Transition, kept
+from interlock.rollout.transition import Ending, Ordered, Transition, kept
 from interlock.state.events import Event
 from interlock.state.rollouts import Record, Rollouts, Status
 
@@ -100,6 +100,42 @@ class Orders:
 
         return self._try(deployment, end)
 
+    def give_way(
+        self,
+        deployment: str,
+        version: str | None = None,
+        among: tuple[Status, ...] = ("running", "paused", "promoting"),
+    ) -> Record | None:
+        """End the rollout of anything but `version`: the actor moves the champion by hand.
+
+        Whoever is promoting it at this moment sees that, and undoes what came too late. Returns
+        the rollout as it is kept now; None when there is none, or not `among` these.
+        """
+        sentence = f"aborted: {self._actor} moves the champion by hand"
+
+        def ours(record: Record) -> bool:
+            return record.version != version and record.status in among
+
+        return self._settle(deployment, ours, "aborted", sentence)
+
+    def arrive(self, deployment: str, version: str) -> Record | None:
+        """End the rollout of `version`, which the actor has made champion by hand."""
+        sentence = f"{deployment}:{version} is champion: promoted by {self._actor} meanwhile"
+        return self._settle(
+            deployment, lambda record: record.version == version, "promoted", sentence
+        )
+
+    def _settle(
+        self, deployment: str, ours: Callable[[Record], bool], status: Ending, sentence: str
+    ) -> Record | None:
+        for _ in range(_TRIES):
+            record = self._rollouts.running(deployment)
+            if record is None or not ours(record):
+                return None
+            if ended := self._transition.end(record, status, sentence, self._actor):
+                return ended
+        raise _restless(deployment)
+
     def _check_withdrawn(self, target: Version) -> None:
         """What was rolled back, in a rollout or as champion, is not tried again by itself."""
         tried = self._rollouts.history(target.name)
@@ -177,7 +213,11 @@ class Orders:
             changed = change(record)
             if changed is not None:
                 return changed
-        raise ConflictError(f"the rollout of {deployment} changes all the time: try again")
+        raise _restless(deployment)
+
+
+def _restless(deployment: str) -> ConflictError:
+    return ConflictError(f"the rollout of {deployment} changes all the time: try again")
 
 
 def _check_still_open(record: Record) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
-from interlock.errors import PromotionError, RegistryError
+from interlock.errors import ConflictError, PromotionError, RegistryError
 from interlock.registry import Registry
 from interlock.registry.reference import CHAMPION
 from interlock.rollout import rules
@@ -28,3 +29,10 @@ def promote(registry: Registry, rollout: Record) -> Refusal | None:
         said = f"{rollout.version} has all of the traffic, but cannot become champion: {error}"
         return Refusal(said, final=isinstance(error, PromotionError))
     return None
+
+
+def undo(registry: Registry, rollout: Record) -> None:
+    """Take back what `promote` has done, unless somebody else has moved the champion since."""
+    name, reason = rollout.deployment, f"rollout {rollout.id} was ended while it was promoted"
+    with suppress(ConflictError):
+        registry.rollback(name, reason, of=rollout.digest)
