@@ -26,9 +26,13 @@ def promote(registry: Registry, rollout: Record) -> Refusal | None:
     try:
         registry.promote(rollout.deployment, rollout.version, CHAMPION, reason=reason, force=forced)
     except RegistryError as error:
-        said = f"{rollout.version} has all of the traffic, but cannot become champion: {error}"
-        return Refusal(said, final=isinstance(error, PromotionError))
+        return Refusal(refused(rollout, str(error)), final=isinstance(error, PromotionError))
     return None
+
+
+def refused(rollout: Record, why: str) -> str:
+    """How it is told that a version did not become champion."""
+    return f"{rollout.version} has all of the traffic, but cannot become champion: {why}"
 
 
 def undo(registry: Registry, rollout: Record) -> None:
