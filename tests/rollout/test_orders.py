@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
 from interlock.errors import ConflictError, PromotionError, UnknownError
+from interlock.registry import Registry
 from interlock.state import events
 from tests.rollout.world import World, Wrong, rules
 
@@ -118,3 +125,60 @@ def test_a_promotion_that_the_registry_forbids_is_left_to_a_person(world: World)
     assert "cannot become champion" in world.sentence()
     world.orders().abort("ecg")
     assert world.shares() == {"1.0.0": 1.0}
+
+
+@pytest.mark.parametrize("order", ["abort", "pause"])
+def test_a_promotion_can_no_more_be_stopped(world: World, order: str) -> None:
+    """Who was told that it is off must not see it become champion: it goes back afterwards."""
+    world.start(strategy="recreate")
+    before = world.last()
+    said = r"is being promoted; roll back afterwards with `interlock model rollback ecg`"
+    with pytest.raises(ConflictError, match=said):
+        getattr(world.orders(), order)("ecg")
+    assert world.last() == before
+    world.controller().tick()
+    assert world.registry.resolve("ecg").version == "1.1.0"
+
+
+def test_an_abort_during_the_move_of_the_alias_is_refused(
+    world: World, home: Path, released: Registry
+) -> None:
+    """The registry is locked while the controller promotes: what is refused then comes true."""
+    world.start(strategy="recreate")
+    with closing(sqlite3.connect(home / "registry.db")) as lock:
+        lock.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor() as pool:
+            looking = pool.submit(world.controller().tick)
+            time.sleep(0.3)
+            with pytest.raises(ConflictError, match="is being promoted"):
+                world.orders().abort("ecg")
+            assert not looking.done()
+            lock.rollback()
+            looking.result(30)
+    assert world.last().status == "promoted"
+    assert released.resolve("ecg").version == "1.1.0"
+
+
+def test_a_promotion_that_its_gates_forbid_moves_no_traffic(world: World) -> None:
+    """They are asked before anything changes, and a person may still force it at the start."""
+    world.judge("passed")
+    world.orders().start("1.1.0", rules())
+    world.judge("failed")
+    before, shares = world.last(), world.shares()
+    with pytest.raises(PromotionError, match="cannot become champion"):
+        world.orders().promote("ecg")
+    assert world.last() == before
+    assert world.shares() == shares == {"1.0.0": 0.9, "1.1.0": 0.1}
+
+
+def test_what_goes_on_after_a_refused_promotion_is_at_its_step_again(world: World) -> None:
+    """The gates failed between the order and the alias: paused with everything, then a tenth."""
+    world.judge("passed")
+    world.orders().start("1.1.0", rules())
+    world.orders().promote("ecg")
+    world.judge("failed")
+    world.controller().tick()
+    assert (world.last().status, world.shares()["1.1.0"]) == ("paused", 1.0)
+    world.orders().resume("ecg")
+    assert (world.last().status, world.last().step) == ("running", 0)
+    assert world.shares() == {"1.0.0": 0.9, "1.1.0": 0.1}

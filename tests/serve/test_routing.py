@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
+import shutil
+import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -56,6 +59,12 @@ def shares(server: Running) -> dict[str, float]:
     """What the worker that answers says of its route, by version; nothing without one."""
     route = server.client.get("/health").json()["models"][0]["route"]
     return {arm["version"]: arm["share"] for arm in route["arms"]} if route else {}
+
+
+def missing(server: Running) -> list[str]:
+    """The versions that the worker that answers could not load."""
+    named: list[str] = server.client.get("/health").json()["models"][0]["missing"]
+    return named
 
 
 def settled(server: Running, revision: int) -> bool:
@@ -371,3 +380,63 @@ def test_a_route_that_is_gone_is_forgotten_by_key_and_by_memory(routed: Table, h
         info = server.client.get("/metrics").text
         assert "interlock_route_share{" not in info
         assert info.count("interlock_model_info{") == 1
+
+
+def test_a_worker_starts_without_a_canary_that_is_gone_and_has_it_back(
+    routed: Table, home: Path
+) -> None:
+    """Gone from the cache, and for a while from the registry: the champion alone, then the route.
+
+    One worker died, and none after it; nobody who waits for it is refused by a sick server.
+    """
+    routed.write(routed.route(0.5))
+    canary = routed.route(0.5).arms[1].digest
+    with serving(home, "beat") as server:
+        (home / "artifacts").rename(home / "away")
+        shutil.rmtree(home / "cache" / canary.removeprefix("sha256:"))
+        os.kill(server.workers()[0]["pid"], signal.SIGKILL)
+        server.client.close()
+        server.client = httpx.Client(base_url=server.url, timeout=20)
+        server.wait_for(lambda: missing(server) == ["1.0.1"])
+        assert server.client.get("/health/ready").status_code == 200
+        assert shares(server) == {}
+        assert {ask(server).json()["version"] for _ in range(20)} == {"1.0.0"}
+        assert "the champion answers alone" in server.log()
+        server.wait_for(lambda: "a version cannot be fetched" in server.log())
+        (home / "away").rename(home / "artifacts")
+        server.wait_for(lambda: shares(server) == pytest.approx({"1.0.0": 0.5, "1.0.1": 0.5}), 5)
+        assert missing(server) == []
+        assert {ask(server).json()["version"] for _ in range(40)} == set(VERSIONS)
+        assert server.log().count("a process ended") == 1
+
+
+def test_a_champion_that_is_gone_is_fetched_for_the_next_worker(routed: Table, home: Path) -> None:
+    """Nobody can answer in its place, so the worker dies, but not for long."""
+    with serving(home, "beat") as server:
+        shutil.rmtree(home / "cache" / routed.route(0.0).arms[0].digest.removeprefix("sha256:"))
+        os.kill(server.workers()[0]["pid"], signal.SIGKILL)
+        server.client.close()
+        server.client = httpx.Client(base_url=server.url, timeout=20)
+        server.wait_for(lambda: ask(server).json()["version"] == "1.0.0", 10)
+        assert "fetched again what a worker lacks" in server.log()
+
+
+def test_a_canary_that_cannot_run_is_not_fetched_again_and_again(
+    beat_package: Path, make_package: Callable[..., Path], home: Path, registry: Registry
+) -> None:
+    """Its files are what they should be, only no graph: the champion answers, and that is all."""
+    registry.register(beat_package)
+    registry.register(make_package("beat", "1.0.1"))
+    registry.set_alias("beat", "champion", "1.0.0", "first")
+    routes = Table(home, registry)
+    routes.write(routes.route(0.5))
+    with serving(home, "beat") as server:
+        assert missing(server) == ["1.0.1"]
+        assert {ask(server).json()["version"] for _ in range(20)} == {"1.0.0"}
+        run = home / "run" / str(server.process.pid)
+        routes.write(routes.route(0.4))  # seen: whoever fetches is at work
+        server.wait_for(lambda: table.read(run).revision > 1)
+        time.sleep(1)
+        assert table.read(run).revision == 2
+        assert server.log().count("the champion answers alone") == 1
+    routes.engine.dispose()

@@ -18,7 +18,7 @@ from interlock.cli.output import Json, show_rows
 from interlock.errors import DatabaseError, SchemaError
 from interlock.journal import seal
 from interlock.policy import Policy
-from interlock.registry import Registry
+from interlock.registry import Registry, environment
 from interlock.rollout.controller import Controller, Outcome
 from interlock.settings import Settings
 from interlock.state import database, schema
@@ -70,6 +70,7 @@ def control(
 def _controller(
     current: Settings, rules: Sequence[Policy]
 ) -> Iterator[tuple[sa.Engine, Controller]]:
+    environment.hasten()
     engine, registry = database.connect(current), Registry(current)
     opener = seal.opener(current)
     try:

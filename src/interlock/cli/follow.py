@@ -16,9 +16,9 @@ from interlock import log, settings
 from interlock.cli.bulletin import Bulletin
 from interlock.cli.routes import Routes, served
 from interlock.errors import InterlockError
-from interlock.registry import Registry, Watch, parse
+from interlock.registry import Reference, Registry, Watch, parse
 from interlock.routing.route import Route
-from interlock.serve import table
+from interlock.serve import lacking, table
 from interlock.serve.table import Deployment, Table
 from interlock.settings import Settings
 
@@ -61,6 +61,25 @@ class Follower:
             route = routes.get(name)
             if reference in moved or reference in self._late or route != self._placed[name]:
                 self._place(reference, name, route)
+        for digest in lacking.noted(self._run):
+            self._fetch(digest)
+
+    def _fetch(self, digest: str) -> None:
+        """Have a package again that a worker lacks, then have the workers look again."""
+        current = table.read(self._run)
+        names = {
+            one.name for of in current.deployments for one in of.versions() if one.digest == digest
+        }
+        for name in names & set(self._names.values()):
+            try:
+                self._registry.pull(Reference(name=name, digest=digest))
+            except InterlockError as error:
+                self._tell(digest, str(error))
+                return
+            _log.info("fetched again what a worker lacks", model=name, digest=digest)
+        self._late.pop(digest, None)
+        lacking.settle(self._run, digest)
+        table.write(self._run, current.replace({}))
 
     def _place(self, reference: str, name: str, route: Route | None) -> None:
         known = self._watch.known.get(reference)
@@ -69,9 +88,13 @@ class Follower:
             self._placed[name] = route
             self._late.pop(reference, None)
             return
-        if reason != self._late.get(reference):
+        self._tell(reference, reason)
+
+    def _tell(self, what: str, reason: str) -> None:
+        """Say once why something cannot be had; it is tried again."""
+        if reason != self._late.get(what):
             _log.error("a version cannot be fetched; serving the old one", reason=reason)
-        self._late[reference] = reason
+        self._late[what] = reason
 
     def _replace(self, reference: str, route: Route | None, digest: str | None) -> str | None:
         """Put into the table what `reference` means by now; why not, when that fails."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from interlock.errors import (
     ConfigurationError,
@@ -26,17 +26,29 @@ from interlock.registry.reference import (
 from interlock.registry.version import Version
 
 
+def _nothing() -> None:
+    """What comes before most moves of an alias."""
+
+
 class Aliases(Packages):
     """Which alias is on which version, and who may move it."""
 
     def set_alias(
-        self, name: str, alias: str, version: str, reason: str, *, force: bool = False
+        self,
+        name: str,
+        alias: str,
+        version: str,
+        reason: str,
+        *,
+        force: bool = False,
+        first: Callable[[], object] = _nothing,
     ) -> Version:
         """Put `alias` of the model on a semantic version; says why in the history.
 
         Nothing is recorded when it is there already. Whoever moves ``champion`` by hand needs the
         evidence that `promote` asks for, or `force`, which is marked for ever. The very first
-        champion needs neither, and ``staging`` no evidence: both are on record as forced.
+        champion needs neither, and ``staging`` no evidence: both are on record as forced. `first`
+        is called when nothing stands in the way, right before the alias moves.
 
         Raises
         ------
@@ -53,6 +65,7 @@ class Aliases(Packages):
         if judged:
             self._entitled(target, alias, entries, stated)
         places = reconcile.recorded(entries)
+        first()
         self._ledger.move(
             name,
             alias,
@@ -72,8 +85,9 @@ class Aliases(Packages):
         *,
         version: str | None = None,
         force: bool = False,
+        first: Callable[[], object] = _nothing,
     ) -> None:
-        """Take `alias` of the model away; says why in the history.
+        """Take `alias` of the model away; says why in the history. `first` as in `set_alias`.
 
         Raises
         ------
@@ -95,18 +109,26 @@ class Aliases(Packages):
             raise ConflictError(f"{wanted} is on {there or 'another version'}, not on {version}")
         if alias == CHAMPION and not force:
             raise PromotionError(_UNCROWNED.format(name=name, there=there or "another version"))
+        first()
         self._ledger.move(
             name, alias, None, actor=self._actor(), reason=stated, forced=alias == CHAMPION
         )
 
     def promote(
-        self, name: str, version: str, to: str, reason: str = "", *, force: bool = False
+        self,
+        name: str,
+        version: str,
+        to: str,
+        reason: str = "",
+        *,
+        force: bool = False,
+        first: Callable[[], object] = _nothing,
     ) -> Version:
         """Put ``staging`` or ``champion`` on a version that its evidence allows there.
 
         It is held to what its own policy needs and to what the champion's needed. What the decision
         rests on must still hold when the alias moves. With `force` no evidence is asked for; that
-        needs a reason and is marked for ever in the history.
+        needs a reason and is marked for ever in the history. `first` as in `set_alias`.
 
         Raises
         ------
@@ -124,6 +146,7 @@ class Aliases(Packages):
         promotion.check_not_there(target, to, entries)
         stated = stated if force else self._entitled(target, to, entries, stated)
         places = reconcile.recorded(entries)
+        first()
         self._ledger.move(
             name,
             to,
@@ -145,12 +168,19 @@ class Aliases(Packages):
         self._entitled(target, to, entries, "")
         return target
 
-    def rollback(self, name: str, reason: str = "", *, of: str | None = None) -> Version:
+    def rollback(
+        self,
+        name: str,
+        reason: str = "",
+        *,
+        of: str | None = None,
+        first: Callable[[], object] = _nothing,
+    ) -> Version:
         """Put the champion back on the version that was champion before; returns that version.
 
         A second rollback goes further back, unless `of` is given: the digest of the version that is
         to go. It rests on the history alone, not on its chain: a
-        broken history must not keep anybody from rolling back.
+        broken history must not keep anybody from rolling back. `first` as in `set_alias`.
 
         Raises
         ------
@@ -168,6 +198,7 @@ class Aliases(Packages):
         if of not in (None, now.digest):
             raise ConflictError(f"{now.told()}, so nothing was rolled back")
         target = self._ready_to_serve(back)
+        first()
         self._ledger.move(
             name,
             CHAMPION,

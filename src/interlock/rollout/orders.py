@@ -16,7 +16,7 @@ from interlock.registry.reference import CHAMPION
 from interlock.rollout import clock, evidence, plan, rules
 from interlock.rollout.clock import Clock
 from interlock.rollout.plan import EVERYTHING
-from interlock.rollout.transition import Ordered, Transition, kept
+from interlock.rollout.transition import Ending, Ordered, Transition, kept
 from interlock.state.events import Event
 from interlock.state.rollouts import Record, Rollouts, Status
 
@@ -72,16 +72,69 @@ class Orders:
         return self._ordered(deployment, "running", reason, ("paused",))
 
     def promote(self, deployment: str, reason: str = "") -> Record:
-        """Skip the rest of the plan: all of the traffic now, the alias by the controller."""
+        """Skip the rest of the plan: all of the traffic now, the alias by the controller.
+
+        Raises
+        ------
+        PromotionError
+            When the gates do not allow it to become champion, unless it began by force.
+        """
+        record = self._rollouts.running(deployment)
+        if record is not None and not rules.read(record.policy).forced:
+            self._registry.demand(deployment, record.version, CHAMPION)
         return self._ordered(deployment, "promoting", reason, ("running", "paused"))
 
     def abort(self, deployment: str, reason: str = "") -> Record:
-        """Give everything back to the champion."""
+        """Give everything back to the champion.
+
+        Raises
+        ------
+        ConflictError
+            When it is being promoted: the controller may be moving the alias at this moment.
+        """
         sentence = _told("aborted", self._actor, reason)
-        return self._try(
-            deployment,
-            lambda record: self._transition.end(record, "aborted", sentence, self._actor),
+
+        def end(record: Record) -> Record | None:
+            _check_still_open(record)
+            return self._transition.end(record, "aborted", sentence, self._actor)
+
+        return self._try(deployment, end)
+
+    def give_way(
+        self,
+        deployment: str,
+        version: str | None = None,
+        among: tuple[Status, ...] = ("running", "paused", "promoting"),
+    ) -> Record | None:
+        """End the rollout of anything but `version`: the actor moves the champion by hand.
+
+        Whoever is promoting it at this moment sees that, and undoes what came too late. Returns
+        the rollout as it is kept now; None when there is none, or not `among` these.
+        """
+        sentence = f"aborted: {self._actor} moves the champion by hand"
+
+        def ours(record: Record) -> bool:
+            return record.version != version and record.status in among
+
+        return self._settle(deployment, ours, "aborted", sentence)
+
+    def arrive(self, deployment: str, version: str) -> Record | None:
+        """End the rollout of `version`, which the actor has made champion by hand."""
+        sentence = f"{deployment}:{version} is champion: promoted by {self._actor} meanwhile"
+        return self._settle(
+            deployment, lambda record: record.version == version, "promoted", sentence
         )
+
+    def _settle(
+        self, deployment: str, ours: Callable[[Record], bool], status: Ending, sentence: str
+    ) -> Record | None:
+        for _ in range(_TRIES):
+            record = self._rollouts.running(deployment)
+            if record is None or not ours(record):
+                return None
+            if ended := self._transition.end(record, status, sentence, self._actor):
+                return ended
+        raise _restless(deployment)
 
     def _check_withdrawn(self, target: Version) -> None:
         """What was rolled back, in a rollout or as champion, is not tried again by itself."""
@@ -144,6 +197,8 @@ class Orders:
         sentence = _told(done, self._actor, reason)
 
         def change(record: Record) -> Record | None:
+            if status == "paused":
+                _check_still_open(record)
             if record.status not in among:
                 raise ConflictError(f"the rollout of {deployment} is {record.status}")
             return self._transition.order(record, status, sentence, self._actor)
@@ -158,7 +213,21 @@ class Orders:
             changed = change(record)
             if changed is not None:
                 return changed
-        raise ConflictError(f"the rollout of {deployment} changes all the time: try again")
+        raise _restless(deployment)
+
+
+def _restless(deployment: str) -> ConflictError:
+    return ConflictError(f"the rollout of {deployment} changes all the time: try again")
+
+
+def _check_still_open(record: Record) -> None:
+    """Refuse to stop a promotion: whoever was told that it has stopped would see it go on."""
+    if record.status == "promoting":
+        name = record.deployment
+        raise ConflictError(
+            f"{name}:{record.version} is being promoted; roll back afterwards with"
+            f" `interlock model rollback {name}`"
+        )
 
 
 def _told(what: str, actor: str, reason: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
-from interlock.errors import PromotionError, RegistryError
+from interlock.errors import ConflictError, PromotionError, RegistryError
 from interlock.registry import Registry
 from interlock.registry.reference import CHAMPION
 from interlock.rollout import rules
@@ -25,6 +26,17 @@ def promote(registry: Registry, rollout: Record) -> Refusal | None:
     try:
         registry.promote(rollout.deployment, rollout.version, CHAMPION, reason=reason, force=forced)
     except RegistryError as error:
-        said = f"{rollout.version} has all of the traffic, but cannot become champion: {error}"
-        return Refusal(said, final=isinstance(error, PromotionError))
+        return Refusal(refused(rollout, str(error)), final=isinstance(error, PromotionError))
     return None
+
+
+def refused(rollout: Record, why: str) -> str:
+    """How it is told that a version did not become champion."""
+    return f"{rollout.version} has all of the traffic, but cannot become champion: {why}"
+
+
+def undo(registry: Registry, rollout: Record) -> None:
+    """Take back what `promote` has done, unless somebody else has moved the champion since."""
+    name, reason = rollout.deployment, f"rollout {rollout.id} was ended while it was promoted"
+    with suppress(ConflictError):
+        registry.rollback(name, reason, of=rollout.digest)

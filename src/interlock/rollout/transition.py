@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from interlock.evidence.verdict import Verdict
-from interlock.rollout import plan
+from interlock.rollout import plan, progress
 from interlock.rollout.clock import Clock
 from interlock.rollout.decide import Decision
 from interlock.rollout.finding import Analysis
@@ -88,7 +88,10 @@ class Transition:
         return self._rollouts.change(said, None if last.decision == decision else event)
 
     def order(self, record: Record, status: Ordered, sentence: str, actor: str) -> Record | None:
-        """What a person ordered: to pause, to go on (its patience begins anew), or to promote."""
+        """What a person ordered: to pause, to go on (its patience begins anew), or to promote.
+
+        To go on is to be at the step again, with its route: a refused promotion has left another.
+        """
         now = self._now()
         names = {"paused": "paused", "running": "resumed", "promoting": "promoting"}
         changed = _with(record, status=status)
@@ -97,7 +100,8 @@ class Transition:
         event = Event(
             rollout=record.id, moment=now, event=names[status], sentence=sentence, actor=actor
         )
-        route = kept(changed, EVERYTHING, now) if status == "promoting" else None
+        steps = {"running": progress.read(changed).step, "promoting": EVERYTHING}
+        route = kept(changed, steps[status], now) if status in steps else None
         return self._rollouts.change(changed, event, route)
 
 

@@ -191,6 +191,7 @@ def _described(lineup: Lineup) -> dict[str, Any]:
         "batching": not served.inline_rows and served.measured.batching_pays,
         "row_seconds": served.measured.one,
         "route": lineup.route,
+        "missing": lineup.missing,
     }
 
 

@@ -12,10 +12,14 @@ from interlock.serve.table import Deployment
 
 
 class Lineup(NamedTuple):
-    """What is loaded for `deployment`; its champion comes first."""
+    """What is loaded for `deployment`; its champion comes first.
+
+    Versions that are `missing` could not be loaded: without them there is no route.
+    """
 
     deployment: Deployment
     versions: tuple[Served, ...]
+    missing: tuple[str, ...] = ()
 
     @property
     def main(self) -> Served:

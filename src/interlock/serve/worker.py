@@ -10,14 +10,17 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import TypeAlias
 
+import msgspec
 import structlog
 import uvicorn
 import uvloop
 
-from interlock.errors import InterlockError
+from interlock.errors import InterlockError, PackageError
 from interlock.journal.hashing import Hasher
-from interlock.serve import metrics, table
+from interlock.package import reader
+from interlock.serve import lacking, metrics, table
 from interlock.serve.acceptor import Server
 from interlock.serve.admin import Admin
 from interlock.serve.app import App
@@ -32,6 +35,9 @@ from interlock.serve.table import Deployment, Stamp, Table
 from interlock.settings import Settings
 
 _log = structlog.get_logger()
+
+Known: TypeAlias = dict[tuple[str, str], Served]
+"""Versions that are loaded, by digest and path."""
 
 _TICK = 0.25  # seconds between looks at the table, and between heartbeats
 
@@ -61,11 +67,12 @@ class Worker:
         Raises
         ------
         InterlockError
-            When what the table names cannot be loaded.
+            When a champion that the table names cannot be loaded. One that cannot be tried beside
+        it is left out, and said so.
         """
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        self._app.swap(self._load(self._read()), self._hasher)
+        self._app.swap(self._load(self._read(), partly=True), self._hasher)
         # What is loaded stays: the collector need not walk it again, nor unshare its pages.
         gc.collect()
         gc.freeze()
@@ -130,8 +137,11 @@ class Worker:
         self._stamp = table.stamp(self._directory)
         return table.read(self._directory)
 
-    def _load(self, wanted: Table) -> dict[str, Lineup]:
-        """Models of `wanted`; those that are loaded already are taken over as they are."""
+    def _load(self, wanted: Table, *, partly: bool = False) -> dict[str, Lineup]:
+        """Models of `wanted`; those that are loaded already are taken over as they are.
+
+        With `partly`, champions do where what is tried beside them cannot be loaded.
+        """
         if self._hasher is None and any(one.route for one in wanted.deployments):
             self._hasher = Hasher(self._settings)
         known = {
@@ -139,18 +149,43 @@ class Worker:
             for lineup in self._app.lineups.values()
             for served in lineup.versions
         }
-        loaded = {}
-        for deployment in wanted.deployments:
-            found = [
-                known.get((one.digest, one.path)) or self._serve_one(one)
-                for one in deployment.versions()
-            ]
-            loaded[deployment.name] = Lineup(deployment, tuple(found))
+        loaded = {one.name: self._lineup(one, known, partly=partly) for one in wanted.deployments}
         self._revision = wanted.revision
         return loaded
 
+    def _lineup(self, deployment: Deployment, known: Known, *, partly: bool) -> Lineup:
+        main, *beside = deployment.versions()
+        served = [known.get((main.digest, main.path)) or self._serve_one(main)]
+        missing = []
+        for one in beside:
+            try:
+                served.append(known.get((one.digest, one.path)) or self._serve_one(one))
+            except InterlockError as error:
+                if not partly:
+                    raise
+                said = "a version cannot be loaded; the champion answers alone"
+                _log.error(said, model=one.name, version=one.version, reason=str(error))
+                missing.append(one.version)
+        if not missing:
+            return Lineup(deployment, tuple(served))
+        alone = msgspec.structs.replace(deployment, route=None, beside=())
+        return Lineup(alone, tuple(served[:1]), tuple(missing))
+
     def _serve_one(self, version: Deployment) -> Served:
-        return Served(version, self._settings, self._recorder, self._hasher)
+        try:
+            return Served(version, self._settings, self._recorder, self._hasher)
+        except PackageError:
+            if not _intact(version):
+                lacking.note(self._directory, version.digest)
+            raise
+
+
+def _intact(version: Deployment) -> bool:
+    """Whether the package is there as it was: fetched again it would be no better."""
+    try:
+        return reader.verify(Path(version.path)).digest == version.digest
+    except PackageError:
+        return False
 
 
 def _shares(lineup: Lineup) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from interlock.cli.model import byhand
 from interlock.cli.model.periods import manner, mover, place
 from interlock.cli.model.registry import Name, Number, opened
 from interlock.cli.output import Json, out, show_json, show_rows
@@ -34,13 +35,18 @@ def alias(
     """Put an alias on a version, or take it away. The history keeps who, when and why.
 
     To move the champion asks for the evidence that promote asks for, or for --force; to take it
-    away, and to force it, are marked for ever. Ends with 1 when that is refused.
+    away, and to force it, are marked for ever. Ends with 1 when that is refused. A rollout that is
+    under way ends when another champion is put there.
     """
-    with opened("moving the alias") as registry:
+    target = None if delete else version
+    with (
+        opened("moving the alias") as registry,
+        byhand.moving(registry, name, alias, target) as first,
+    ):
         if delete:
-            registry.remove_alias(name, alias, reason, version=version, force=force)
+            registry.remove_alias(name, alias, reason, version=version, force=force, first=first)
         else:
-            registry.set_alias(name, alias, version, reason, force=force)
+            registry.set_alias(name, alias, version, reason, force=force, first=first)
     done = f"{alias} is no longer on {name}:{version}" if delete else f"{alias} is {name}:{version}"
     out.print(done)
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from interlock.cli.model import byhand
 from interlock.cli.model.periods import manner, mover, place
 from interlock.cli.model.registry import Name, Number, opened
 from interlock.cli.output import Json, out, show_json, show_rows
@@ -30,10 +31,11 @@ def promote(
     """Make a version the champion, or put it into staging, when its gates allow that.
 
     Every gate that the policy needs must have passed for exactly this package, against the
-    champion of now. Ends with 1 when the evidence does not allow it.
+    champion of now. Ends with 1 when the evidence does not allow it. A rollout that is under way
+    ends when another champion is put there by hand.
     """
-    with opened("promoting") as registry:
-        promoted = registry.promote(name, version, to, reason, force=force)
+    with opened("promoting") as registry, byhand.moving(registry, name, to, version) as first:
+        promoted = registry.promote(name, version, to, reason, force=force, first=first)
     if as_json:
         show_json(promoted)
         return
@@ -49,10 +51,11 @@ def rollback(
 ) -> None:
     """Make the previous champion the champion again; once more goes further back.
 
-    Running servers follow in under a second.
+    Running servers follow in under a second. A rollout that is under way ends; what is being
+    promoted by it goes back to the champion that it began with.
     """
     with opened("rolling back") as registry:
-        version = registry.rollback(name, reason)
+        version = byhand.rollback(registry, name, reason)
     if as_json:
         show_json(version)
         return

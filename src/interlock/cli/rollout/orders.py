@@ -60,7 +60,10 @@ def start(
 
 @app.command()
 def promote(name: Name, reason: Reason = "", as_json: Json = False) -> None:
-    """Skip the steps that are left: all of the traffic now, and the alias right after."""
+    """Skip the steps that are left: all of the traffic now, and the alias right after.
+
+    Its gates are asked first. Ends with 1, and nothing has changed, when they do not allow it.
+    """
     with _ordering("ordering") as orders:
         record = orders.promote(name, reason)
     _tell(record, as_json=as_json)
@@ -84,7 +87,10 @@ def resume(name: Name, reason: Reason = "", as_json: Json = False) -> None:
 
 @app.command()
 def abort(name: Name, reason: Reason = "", as_json: Json = False) -> None:
-    """Give all of the traffic back to the champion, within a second."""
+    """Give all of the traffic back to the champion, within a second.
+
+    What is being promoted already is rolled back afterwards: `interlock model rollback`.
+    """
     with _ordering("ordering") as orders:
         record = orders.abort(name, reason)
     _tell(record, as_json=as_json)
