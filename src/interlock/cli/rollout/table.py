@@ -30,7 +30,7 @@ def facts(told: Report) -> dict[str, str]:
     """Everything about a rollout but the findings, as names and values."""
     why = f": {told.reason}" if told.reason else ""
     seen = (
-        f"{told.requests:,} requests, {told.rows:,} labelled rows compared, counted up to"
+        f"{told.requests:,} requests, {told.rows:,} compared by their labels, counted up to"
         f" {short(told.counted)}"
     )
     known = {"began": f"{short(told.started)} by {told.actor}{why}", "steps": way(told) or "none"}
