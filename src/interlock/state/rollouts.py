@@ -131,3 +131,9 @@ class Rollouts:
         query = sa.select(ROLLOUTS).where(*conditions).order_by(*newest).limit(limit)
         with self._engine.connect() as connection:
             return [Record(**row) for row in connection.execute(query).mappings()]
+
+
+def there(engine: sa.Engine) -> bool:
+    """Whether rollouts are kept in this database at all; asked without all that makes tables."""
+    with engine.connect() as connection:
+        return sa.inspect(connection).has_table(ROLLOUTS.name)
