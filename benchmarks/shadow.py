@@ -6,8 +6,8 @@ One worker answers a small model at a rate far below what it could do, with gaps
 In interleaved rounds it has no shadow, one of its own size, one that is 20 times slower, and one
 that is stuck: every request takes it several times as long as it may. A shadow takes processor
 time, from an idle core where there is one. What it may not do is keep answers waiting: no request
-may fail, and half of the answers come nearly as soon as ever. Ends with 1 when that is not so. Needs
-Linux. Takes about three minutes.
+may fail, and half of the answers come nearly as soon as ever. Ends with 1 when that is not so.
+Needs Linux. Takes about three minutes.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ TURNS = {ALONE: 1, SAME: 1, SLOW: 60, STUCK: 300_000}
 """How often each model does the same work: the second takes 20 times as long as the first, with all
 that goes with it, and the last some five seconds."""
 DEMAND, TAIL_DEMAND = 1.15, 2.0
-"""Times the answers without a shadow: half of them, and 99 of 100. Both use the same caches and, for
-moments, the same interpreter; on a machine with other work the figures vary by as much."""
+"""Times the answers without a shadow: half of them, and 99 of 100. Both use the same caches and,
+for moments, the same interpreter; on a machine with other work the figures vary by as much."""
 REST = 10.0
 """Seconds after which a stuck shadow has done with what it had begun."""
 BODY = msgspec.json.encode({"wave": [1.0] * WIDTH})

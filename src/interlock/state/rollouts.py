@@ -144,3 +144,9 @@ def _last(connection: sa.Connection, deployment: str) -> int:
     """The number of the last rollout of `deployment`."""
     query = sa.select(sa.func.max(ROLLOUTS.c.number)).where(ROLLOUTS.c.deployment == deployment)
     return int(connection.scalar(query) or 0)
+
+
+def there(engine: sa.Engine) -> bool:
+    """Whether rollouts are kept in this database at all; asked without all that makes tables."""
+    with engine.connect() as connection:
+        return sa.inspect(connection).has_table(ROLLOUTS.name)

@@ -60,13 +60,15 @@ def _order(registry: Registry, name: str, what: Callable[[Orders], Record | None
     """
     # Most commands about models ask no rollouts, and need not wait for all that judges them.
     from interlock.rollout.orders import Orders  # noqa: PLC0415
-    from interlock.state import database, schema  # noqa: PLC0415
+    from interlock.state import database  # noqa: PLC0415
+    from interlock.state.rollouts import there  # noqa: PLC0415
 
     current = settings.read()
     engine = database.connect(current)
     try:
-        there = schema.there(engine)
-        return what(Orders(engine, registry, actor=actor(current))) if there else None
+        if not there(engine):
+            return None
+        return what(Orders(engine, registry, actor=actor(current)))
     except DatabaseError as error:
         err.print(f"interlock: a rollout of {name}, if there is one, goes on for now: {error}")
         return None
