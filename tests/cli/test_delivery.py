@@ -44,6 +44,8 @@ shift = 1.0
 SECOND = 1_000_000
 TAKEN_UP = 3 * SECOND
 """A route must be in force by then; it is after a third of a second when nothing else runs."""
+FETCHED = 20 * SECOND
+"""One that names a new version, by then: its package has to be fetched and loaded first."""
 USUAL = ({"beat": [0.5] * 8}, "middle")
 LATER = ({"beat": [-0.5] * 8}, "low")
 """Records and their truths. The third version is wrong on what comes later only."""
@@ -242,7 +244,8 @@ def test_ten_thousand_requests_over_two_canaries_are_answered_and_recorded_as_ro
     told = ", ".join(f"{era.event} {late[era.since] / SECOND:.3f}" for era in eras[1:])
     with capsys.disabled():
         print(f"\n{len(said)} requests; seconds until every worker had the route: {told}")
-    assert max(late.values()) < TAKEN_UP, told
+    for era in eras[1:]:
+        assert late[era.since] < (FETCHED if era.event == "started" else TAKEN_UP), told
     for caller in ward.callers:
         check_keys(caller.said)
 
