@@ -27,14 +27,18 @@ class Constant:
 
     def __init__(self, body: bytes) -> None:
         self.served: dict[str, Any] = {}
+        self.lineups: dict[str, Any] = {}
         self.hot: dict[bytes, Any] = {}
         length = str(len(body)).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", length)]
         self._start = {"type": "http.response.start", "status": 200, "headers": headers}
         self._body = {"type": "http.response.body", "body": body}
 
-    def swap(self, _served: dict[str, Any]) -> None:
+    def swap(self, _lineups: dict[str, Any], _hasher: object) -> None:
         """There is nothing to swap."""
+
+    def close(self) -> None:
+        """There is nothing to end."""
 
     async def __call__(
         self, _scope: Message, _receive: object, send: Callable[[Message], Awaitable[None]]

@@ -274,4 +274,6 @@ def check_keys(said: list[Said]) -> None:
             seen[one.key].append(one.version)
     ways = Counter(tuple(version for version, _ in itertools.groupby(way)) for way in seen.values())
     tried = ("1.0.0", "1.0.1", "1.0.2", "1.0.1")
-    assert set(ways) == {tried, tried[:2]}
+    assert {tried, tried[:2]} <= set(ways)
+    # A caller may have nothing more to ask with a key.
+    assert all(way == tried[: len(way)] for way in ways)

@@ -14,7 +14,7 @@ from interlock import log, settings
 from interlock.errors import InterlockError
 from interlock.journal.shipper import Shipper
 
-_NICENESS = 19  # answering comes first: shipping takes what is left over
+_NICENESS = 10  # answering comes first; with less it would sit on locks that others wait for
 
 
 def main() -> None:
