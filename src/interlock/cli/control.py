@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,7 +87,10 @@ def _loop(engine: sa.Engine, controller: Controller, every: float) -> None:
 
     A database that is away is asked again, and told of once.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+    # Not blocked and waited for: a thread of a library might take them instead.
+    stop = threading.Event()
+    for call in _ENDS:
+        signal.signal(call, lambda *_: stop.set())
     told: dict[str, str] = {}
     ready, away = False, ""
     while True:
@@ -105,7 +109,7 @@ def _loop(engine: sa.Engine, controller: Controller, every: float) -> None:
             if str(error) != away:
                 away = str(error)
                 _log.error("the database cannot be asked; trying again", reason=away)
-        if signal.sigtimedwait(_ENDS, every) is not None:
+        if stop.wait(every):
             return
 
 
