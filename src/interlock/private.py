@@ -37,3 +37,15 @@ def write(path: Path, content: bytes) -> None:
         opened.flush()
         os.fsync(opened.fileno())
     draft.replace(path)
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """What tells the file at `path` from another that takes its place; None when there is none.
+
+    Only of a file that somebody holds open: the number of one that is gone is given away.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

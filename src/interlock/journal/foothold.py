@@ -6,6 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from interlock import private
 from interlock.errors import DatabaseError
 from interlock.state import database
 
@@ -38,10 +39,4 @@ class Foothold:
             )
 
     def _present(self) -> tuple[int, int] | None:
-        if self._path is None:
-            return None
-        try:
-            found = self._path.stat()
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
+        return private.identity(self._path) if self._path else None

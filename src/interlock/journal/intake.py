@@ -102,19 +102,13 @@ class Intake:
             return About(given.prediction_id.lower())
         assert given.key is not None and given.time is not None  # noqa: S101, PT018 - `Given` says so
         key, at = self._hasher.hash(given.key, "key"), labels.micros(given.time)
-        prediction = kept.nearest(connection, key, at, given.deployment)
-        return About(prediction) if prediction else About(None, key, at, given.deployment)
+        return kept.about(connection, key, at, given.deployment)
 
     def _holding(self, connection: sa.Connection, about: Sequence[About]) -> dict[About, _Held]:
-        """The labels in force about what is known, and the last ones that wait for the rest."""
-        rows = {About(name): row for name, row in kept.current(connection, _named(about)).items()}
-        keys = {whom.key for whom in about if whom.key is not None}
-        rows |= {
-            About(None, row.key, row.at, row.deployment): row
-            for row in kept.waiting(connection, sorted(keys))
-        }
+        """What holds already, opened."""
         return {
-            whom: _Held(self._value(row), row.source, row.received) for whom, row in rows.items()
+            whom: _Held(self._value(row), row.source, row.received)
+            for whom, row in kept.holding(connection, about).items()
         }
 
     def _value(self, row: Row) -> Truth | None:

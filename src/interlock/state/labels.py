@@ -6,7 +6,7 @@ which labels that concerns, `place` notes it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -146,7 +146,7 @@ def current(connection: sa.Connection, predictions: Sequence[str]) -> dict[str, 
     }
 
 
-def waiting(connection: sa.Connection, keys: Sequence[bytes]) -> list[Row]:
+def _waiting(connection: sa.Connection, keys: Sequence[bytes]) -> list[Row]:
     """Labels by one of `keys` whose prediction has not come, the last one last."""
     rows: list[Row] = []
     for start in range(0, len(keys), _SOME):
@@ -154,6 +154,22 @@ def waiting(connection: sa.Connection, keys: Sequence[bytes]) -> list[Row]:
         query = sa.select(LABELS).where(some, LABELS.c.prediction.is_(None))
         rows += connection.execute(query)
     return sorted(rows, key=lambda row: (row.received, row.arrival))
+
+
+def about(connection: sa.Connection, key: bytes, at: int, deployment: str | None) -> About:
+    """What a label by `key` and moment is about, as far as that can be told by now."""
+    name = nearest(connection, key, at, deployment)
+    return About(name) if name else About(None, key, at, deployment)
+
+
+def holding(connection: sa.Connection, abouts: Collection[About]) -> dict[About, Row]:
+    """The labels in force about what is known, and the last ones that wait for the rest."""
+    named = sorted({one.prediction for one in abouts if one.prediction is not None})
+    keys = sorted({one.key for one in abouts if one.key is not None})
+    rows = {About(name): row for name, row in current(connection, named).items()}
+    return rows | {
+        About(None, row.key, row.at, row.deployment): row for row in _waiting(connection, keys)
+    }
 
 
 def joined(

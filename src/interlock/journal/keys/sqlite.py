@@ -29,7 +29,7 @@ class Sqlite:
             self._connection = sqlite3.connect(
                 path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
             )
-            self._opened = _identity(path)
+            self._opened = private.identity(path)
             self._write_ahead()
             self._connection.execute(f"PRAGMA synchronous = {'full' if durable else 'normal'}")
             # Deleted keys are overwritten, not just let go of.
@@ -66,7 +66,7 @@ class Sqlite:
 
     def _check(self) -> None:
         """SQLite goes on writing to a file that has no name any more: those keys would be lost."""
-        if _identity(self._path) != self._opened:
+        if private.identity(self._path) != self._opened:
             raise KeyStoreError(
                 f"the key store {self._path} was deleted or replaced while it was in use;"
                 " going on with what is there"
@@ -94,14 +94,6 @@ class Sqlite:
             yield
         except (sqlite3.Error, OSError) as error:
             raise KeyStoreError(f"the key store {self._path} cannot be used: {error}") from None
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _make(path: Path) -> None:

@@ -43,21 +43,14 @@ def without(connection: sa.Connection, cells: Sequence[Cells]) -> list[Cells]:
 
 def _known(connection: sa.Connection, about: Sequence[About]) -> dict[About, _Said | None]:
     """What holds already, as far as it can be read."""
-    named = sorted({whom.prediction for whom in about if whom.prediction is not None})
-    keys = sorted({whom.key for whom in about if whom.key is not None})
-    rows = {About(name): row for name, row in labels.current(connection, named).items()}
-    rows |= {
-        About(None, row.key, row.at, row.deployment): row
-        for row in labels.waiting(connection, keys)
-    }
-    return {whom: _said(row._asdict()) for whom, row in rows.items() if row.seal is None}
+    held = labels.holding(connection, about)
+    return {whom: _said(row._asdict()) for whom, row in held.items() if row.seal is None}
 
 
 def _about(connection: sa.Connection, row: dict[str, Any]) -> About:
     if row["key"] is None or row["at"] is None:
         return About(row["prediction"])
-    name = labels.nearest(connection, row["key"], row["at"], row["deployment"])
-    return About(name) if name else About(None, row["key"], row["at"], row["deployment"])
+    return labels.about(connection, row["key"], row["at"], row["deployment"])
 
 
 def _said(row: dict[str, Any]) -> _Said:
