@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from interlock.errors import EvidenceError, RequestError
+from interlock.evidence.units import by_key
 from interlock.journal import labels, payload
 from interlock.journal.outcomes import fitted
 from interlock.journal.seal import Opener
@@ -162,7 +163,8 @@ def _differences(judged: Iterable[_Judged]) -> Losses:
 
 def _units(found: Iterable[tuple[Hashable, float]]) -> Losses:
     """The mean loss of each unit, in the order in which they came."""
-    by_unit: dict[Hashable, list[float]] = defaultdict(list)
-    for unit, loss in found:
-        by_unit[unit].append(loss)
-    return np.array([sum(losses) / len(losses) for losses in by_unit.values()], np.float64)
+    numbers: dict[Hashable, int] = {}
+    rows = [(numbers.setdefault(unit, len(numbers)), loss) for unit, loss in found]
+    member = np.array([number for number, _ in rows], np.int64)
+    losses = np.array([loss for _, loss in rows], np.float64)
+    return by_key(member, np.zeros_like(member), losses).loss
