@@ -138,7 +138,7 @@ def test_a_newer_format_is_refused_by_name(
     (old,) = frames(1)
     with monkeypatch.context() as changed:
         changed.setattr(framing, "VERSION", version)
-        newer = pack(kind, b"what will be")  # type: ignore[arg-type]
+        newer = pack(kind, b"what will be")
     path = closed(tmp_path, old + newer)
     piece = Reader(path).read(0, MEGABYTE)
     assert (numbers(piece.records), piece.damages, piece.end) == ([0], [], len(old))

@@ -65,9 +65,9 @@ def test_a_commit_is_there_when_it_returns(journal: Path, spool: Open) -> None:
     opened.append([first, second])
     opened.append([third])
     assert kept(journal) == []
-    assert opened.commit() == len(first + second + third)
+    assert opened.commit() == (3, len(first + second + third))
     assert kept(journal) == [0, 1, 2]
-    assert opened.commit() == 0
+    assert opened.commit() == (0, 0)
 
 
 def test_a_spool_that_has_nothing_to_say_has_no_file(journal: Path, spool: Open) -> None:

@@ -26,7 +26,7 @@ _HEAD = struct.Struct("<2sBBII")
 HEAD = _HEAD.size
 """Bytes before every payload."""
 
-_CHECKED = struct.Struct("<BBI")
+_CHECKED = struct.Struct("<BBI")  # what the checksum covers of the head: from its third byte on
 
 
 class Kind(enum.IntEnum):
@@ -58,7 +58,7 @@ class Damage(NamedTuple):
     torn: bool
 
 
-def pack(kind: Kind, payload: bytes) -> bytes:
+def pack(kind: int, payload: bytes) -> bytes:
     """A frame around `payload`.
 
     >>> [frame.payload for frame in unpack(pack(Kind.ANSWER, b"one") + pack(Kind.ANSWER, b"two"))]
@@ -69,20 +69,25 @@ def pack(kind: Kind, payload: bytes) -> bytes:
     return _HEAD.pack(_MARK, VERSION, kind, length, checksum) + payload
 
 
-def unpack(data: bytes, offset: int = 0) -> Iterator[Frame | Damage]:
-    """Everything in `data` from `offset` on, in order; what is no frame is told as damage."""
+def unpack(data: bytes, base: int = 0) -> Iterator[Frame | Damage]:
+    """Everything in `data`, in order; what is no frame is told as damage.
+
+    `base` is where `data` begins in its file: starts and ends are counted from there.
+    """
+    offset = 0
     while offset < len(data):
-        found = _at(data, offset)
+        found = _at(data, offset, base)
         if found is None:
             after = _next(data, offset + 1)
-            yield Damage(offset, after, torn=after == len(data) and _is_cut(data, offset))
+            torn = after == len(data) and _is_cut(data, offset)
+            yield Damage(base + offset, base + after, torn)
             offset = after
         else:
             yield found
-            offset = found.end
+            offset = found.end - base
 
 
-def _at(data: bytes, offset: int) -> Frame | None:
+def _at(data: bytes, offset: int, base: int = 0) -> Frame | None:
     """The frame that starts at `offset`, if a whole and sound one does."""
     start = offset + HEAD
     if start > len(data):
@@ -92,9 +97,9 @@ def _at(data: bytes, offset: int) -> Frame | None:
     if mark != _MARK or length > LARGEST or end > len(data):
         return None
     payload = data[start:end]
-    if crc32(payload, crc32(_CHECKED.pack(version, kind, length))) != checksum:
+    if crc32(payload, crc32(data[offset + 2 : offset + 8])) != checksum:
         return None
-    return Frame(version, kind, payload, offset, end)
+    return Frame(version, kind, payload, base + offset, base + end)
 
 
 def wanted(head: bytes) -> int:

@@ -15,10 +15,11 @@ import msgspec
 import structlog
 
 from interlock.errors import InterlockError, OutdatedError, SpoolError
-from interlock.journal import segments
+from interlock.journal import pace, segments
 from interlock.journal.damage import Damages
 from interlock.journal.erased import Erased
-from interlock.journal.reading import Reader
+from interlock.journal.pace import Spent
+from interlock.journal.reading import Piece, Reader
 from interlock.journal.record import Answer, Failure, Record
 from interlock.journal.segments import Segment
 from interlock.journal.sinks.sink import Sink
@@ -170,6 +171,7 @@ class Lane(threading.Thread):
 
     def _move_piece(self, segment: Segment, start: int) -> int:
         """Move the next few megabytes; returns where they end: at `start` when there is no more."""
+        before = pace.spent()
         piece = Reader(segment.path).read(start, _CHUNK)
         self._damages.keep(segment, piece.damages)
         if piece.end > start:
@@ -181,7 +183,14 @@ class Lane(threading.Thread):
             self._unfinished += len(piece.records)
             if not self._sink.whole:
                 self._keep(name, piece.end)
+            self._rest(piece, pace.spent().since(before))
         return piece.end
+
+    def _rest(self, piece: Piece, spent: Spent) -> None:
+        """Leave the machine to others for a while, unless somebody waits for the end."""
+        if piece.records:
+            age = time.time() - _moment(piece.records[-1]) / 1e6
+            self._asked_to_stop.wait(pace.rest(spent, age))
 
     def _finish(self, segment: Segment, end: int) -> None:
         self._sink.finish(segment.path.name, end)

@@ -15,6 +15,7 @@ from interlock.journal.frame import HEAD, LARGEST, VERSION, Damage, Frame, Kind,
 from interlock.journal.record import Record
 
 _AT_ONCE = 2**20
+_KINDS = frozenset(Kind)
 _FAR = 2 * (HEAD + LARGEST)  # every frame that begins in the first half of so much ends in it
 
 
@@ -58,28 +59,29 @@ class Reader:
 
     def _piece(self, found: list[Frame | Damage], start: int, stop: int, ends: bool) -> Piece:
         """`ends` when nothing follows the byte at `stop`."""
-        piece = Piece([], [], start)
+        records: list[Record] = []
+        damages: list[Damage] = []
+        end = start
         for item in found:
             if isinstance(item, Damage):
                 end = item.end if ends or item.end < stop else self._sure(item)
                 if end > item.start:
-                    piece.damages.append(item._replace(end=end))
-                piece = piece._replace(end=end)
-            elif self._is_newer(item):
-                if piece.end == start:
+                    damages.append(item._replace(end=end))
+            elif item.version > VERSION or item.kind not in _KINDS:
+                if end == start:
                     raise self._unknown(item)
                 break
             else:
-                _add(piece, item)
-                piece = piece._replace(end=item.end)
-        return piece
+                try:
+                    records.append(record.read(item.kind, item.payload))
+                except msgspec.DecodeError:  # sound, and yet no record: nothing of ours wrote it
+                    damages.append(Damage(item.start, item.end, torn=False))
+                end = item.end
+        return Piece(records, damages, end)
 
     def _sure(self, damage: Damage) -> int:
         """Where a damage ends for sure when more may follow: a frame may begin before that."""
         return max(damage.start, damage.end - HEAD - LARGEST)
-
-    def _is_newer(self, frame: Frame) -> bool:
-        return frame.version > VERSION or frame.kind not in tuple(Kind)
 
     def _unknown(self, frame: Frame) -> FormatError:
         return FormatError(
@@ -112,13 +114,6 @@ def _pieces(reader: Reader) -> Iterator[Piece]:
         offset = found.end
 
 
-def _add(piece: Piece, frame: Frame) -> None:
-    try:
-        piece.records.append(record.read(frame.kind, frame.payload))
-    except msgspec.DecodeError:  # sound, and yet no record: nothing of ours wrote it
-        piece.damages.append(Damage(frame.start, frame.end, torn=False))
-
-
 def _pread(file: int, offset: int, limit: int) -> bytes:
     """`limit` bytes, or more where one frame is larger."""
     limit = max(limit, wanted(os.pread(file, HEAD, offset)))
@@ -140,8 +135,8 @@ def _is_begun(data: bytes) -> bool:
 
 
 def _unpack(data: bytes, offset: int) -> Iterator[Frame | Damage]:
-    for item in unpack(data):
-        found = item._replace(start=item.start + offset, end=item.end + offset)
-        if isinstance(found, Damage) and found.torn:
-            found = found._replace(torn=_is_begun(data[item.start :]))
-        yield found
+    for item in unpack(data, offset):
+        if isinstance(item, Damage) and item.torn:
+            yield item._replace(torn=_is_begun(data[item.start - offset :]))
+        else:
+            yield item

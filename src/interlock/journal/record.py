@@ -92,6 +92,7 @@ class Label(msgspec.Struct, frozen=True, array_like=True, gc=False):
 Record: TypeAlias = "Answer | Failure | list[Label]"
 
 _encode = msgspec.msgpack.Encoder().encode
+_NUMBERS = {Answer: int(Kind.ANSWER), Failure: int(Kind.FAILURE), list: int(Kind.LABELS)}
 _DECODERS: dict[int, Any] = {
     Kind.ANSWER: msgspec.msgpack.Decoder(Answer).decode,
     Kind.FAILURE: msgspec.msgpack.Decoder(Failure).decode,
@@ -101,9 +102,7 @@ _DECODERS: dict[int, Any] = {
 
 def frame(record: Record) -> bytes:
     """`record` as one frame, ready to be appended."""
-    if isinstance(record, list):
-        return pack(Kind.LABELS, _encode(record))
-    return pack(Kind.ANSWER if isinstance(record, Answer) else Kind.FAILURE, _encode(record))
+    return pack(_NUMBERS[type(record)], _encode(record))
 
 
 def read(kind: int, payload: bytes) -> Record:

@@ -71,23 +71,23 @@ class Spool:
         SpoolError
             When one is too large; then none of them is added.
         """
-        largest = max(map(len, frames))
-        if largest > LARGEST:
-            raise SpoolError(f"a record of {largest} bytes is larger than a frame may be")
+        for frame in frames:
+            if len(frame) > LARGEST:
+                raise SpoolError(f"a record of {len(frame)} bytes is larger than a frame may be")
         self._frames += frames
 
-    def commit(self) -> int:
-        """Write what was appended since the last time; returns the bytes.
+    def commit(self) -> tuple[int, int]:
+        """Write what was appended since the last time; returns how many frames and bytes.
 
         Raises
         ------
         SpoolError
             When it cannot be written. Nothing of it is kept then.
         """
-        data = b"".join(self._frames)
-        self._frames.clear()
-        if not data:
-            return 0
+        frames, self._frames = self._frames, []
+        if not frames:
+            return 0, 0
+        data = b"".join(frames)
         if len(data) > self._room:
             self._roll()  # so that it can be shipped to its end, and deleted
             raise SpoolError(f"the spool is full: INTERLOCK_JOURNAL_LIMIT={self._limit} bytes")
@@ -102,7 +102,7 @@ class Spool:
         self._room -= len(data)
         if self._size >= self._largest:
             self._roll()
-        return len(data)
+        return len(frames), len(data)
 
     def synced(self, heard: Heard) -> None:
         """Have `heard` called when what is committed by now is as safe as the settings ask.

@@ -27,6 +27,7 @@ from interlock.serve.request import Headers
 from interlock.serve.turn import Posted
 from interlock.settings import Settings
 from interlock.signature import answers
+from interlock.signature.records import Feed
 
 if TYPE_CHECKING:
     from interlock.serve.shadow import Second
@@ -57,7 +58,6 @@ class Journal:
         self._refuses = settings.journal_when_full == "refuse"
         self._failures = settings.journal_failures
         self._answers = 0
-        self._records = 0
         self._frames = recorder.counter(metrics.JOURNAL_FRAMES)
         self._bytes = recorder.counter(metrics.JOURNAL_BYTES)
         self._refused = recorder.counter(metrics.JOURNAL_REFUSED)
@@ -78,7 +78,7 @@ class Journal:
         try:
             known = self._sealer.generation()
             kept = self._rows(posted, request, rows, ids)
-            self._append(self._framed(posted, kept, latency, moment, known))
+            self.spool.append(self._framed(posted, kept, latency, moment, known))
         except JournalError as error:
             refusal = self._unwritten(1, error)
             if refusal is not None:
@@ -99,7 +99,7 @@ class Journal:
         known = self._sealer.generation()
         rows = self._rows(posted, second.request, second.rows, ids)
         kept = [replace(row, primary=id_) for row, id_ in zip(rows, primaries, strict=True)]
-        self._append(self._framed(posted, kept, second.latency, moment, known))
+        self.spool.append(self._framed(posted, kept, second.latency, moment, known))
         self._write()
 
     def unshadowed(self, posted: Posted, error: RequestError, moment: int) -> None:
@@ -107,7 +107,7 @@ class Journal:
         if self._failures == "off":
             return
         try:
-            self._append([record.frame(replace(self._failure(posted, error), moment=moment))])
+            self.spool.append([record.frame(replace(self._failure(posted, error), moment=moment))])
             self._write()
         except JournalError as trouble:
             self._complain(trouble)
@@ -117,7 +117,7 @@ class Journal:
         if self._failures == "off" or isinstance(error, UnrecordedError):
             return
         try:
-            self._append([record.frame(self._failure(posted, error))])
+            self.spool.append([record.frame(self._failure(posted, error))])
         except JournalError as trouble:  # the caller is told of the failure all the same
             self._complain(trouble)
 
@@ -144,19 +144,21 @@ class Journal:
     def _rows(
         self, posted: Posted, request: Any, rows: list[answers.Row], ids: list[str]
     ) -> list[Row]:
-        served = posted.door.served
-        payloads = served.payloads.rows(request.feed, rows, request.flags)
-        about = self._about(posted.headers)
-        if served.subjects is None:
-            if len(ids) == 1:
-                return [self._row(ids[0], payloads[0], about)]
-            subjects = [about] * len(ids)
-        else:
-            named = served.subjects(request.feed)
-            subjects = [self._hash(name, "subject") if name else about for name in named]
-        if len(ids) > 1:
-            self._sealer.prepare(list({subject for subject in subjects if subject}))
-        return [self._row(*row) for row in zip(ids, payloads, subjects, strict=True)]
+        payloads = posted.door.served.payloads
+        subjects = self._subjects(posted, request.feed, len(ids))
+        if len(ids) == 1:
+            payload = payloads.row(request.feed, rows[0], request.flags)
+            return [self._row(ids[0], payload, subjects[0])]
+        self._sealer.prepare(list({subject for subject in subjects if subject}))
+        made = payloads.rows(request.feed, rows, request.flags)
+        return [self._row(*row) for row in zip(ids, made, subjects, strict=True)]
+
+    def _subjects(self, posted: Posted, feed: Feed, count: int) -> list[bytes | None]:
+        """Whom each of `count` rows is about."""
+        about, named = self._about(posted.headers), posted.door.served.subjects
+        if named is None:
+            return [about] * count
+        return [self._hash(name, "subject") if name else about for name in named(feed)]
 
     def _row(self, id_: str, payload: bytes, subject: bytes | None) -> Row:
         stored, key_id = self._sealer.seal(subject, id_, payload)
@@ -224,7 +226,7 @@ class Journal:
         SpoolError
             When they cannot be written.
         """
-        self._append(frames)
+        self.spool.append(frames)
         self._write()
         if self.spool.waits:
             done: asyncio.Future[SpoolError | None] = asyncio.get_running_loop().create_future()
@@ -237,14 +239,9 @@ class Journal:
         self.spool.close()
         self._sealer.close()
 
-    def _append(self, frames: Sequence[bytes]) -> None:
-        self.spool.append(frames)
-        self._records += len(frames)
-
     def _write(self) -> None:
-        records, self._records = self._records, 0
-        size = self.spool.commit()
-        self._frames.add(records)
+        frames, size = self.spool.commit()
+        self._frames.add(frames)
         self._bytes.add(size)
 
     def _synced(self, heard: Callable[[SpoolError | None], None]) -> None:

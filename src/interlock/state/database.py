@@ -103,8 +103,17 @@ def _make_folder(url: sa.URL) -> None:
         private.file(Path(url.database))  # SQLite gives its other files the same rights
 
 
+# Rows are longer than SQLite's pages of 4 KiB are made for. Only a new file takes another size.
+_PRAGMAS = (
+    "page_size = 8192",
+    "auto_vacuum = incremental",
+    "journal_mode = wal",
+    "synchronous = full",
+)
+
+
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    for pragma in ("auto_vacuum = incremental", "journal_mode = wal", "synchronous = full"):
+    for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
 
 

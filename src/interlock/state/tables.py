@@ -15,6 +15,13 @@ META = sa.MetaData()
 # SQLite numbers rows by itself only in a column whose type is exactly INTEGER.
 Number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
+
+def _given(name: str, *columns: str) -> sa.Index:
+    """An index of the rows in which the first of `columns` is not NULL: most cost nothing then."""
+    given = sa.text(f"{columns[0]} IS NOT NULL")
+    return sa.Index(name, *columns, sqlite_where=given, postgresql_where=given)
+
+
 PREDICTIONS = sa.Table(
     "interlock_predictions",
     META,
@@ -35,9 +42,9 @@ PREDICTIONS = sa.Table(
     sa.Column("primary_id", sa.Text),
     sa.Index("interlock_predictions_deployment", "deployment", "moment"),
     sa.Index("interlock_predictions_moment", "moment"),
-    sa.Index("interlock_predictions_key", "key", "moment"),
-    sa.Index("interlock_predictions_subject", "subject"),
-    sa.Index("interlock_predictions_primary", "primary_id"),
+    _given("interlock_predictions_key", "key", "moment"),
+    _given("interlock_predictions_subject", "subject"),
+    _given("interlock_predictions_primary", "primary_id"),
 )
 """Every answered row. `label` is the class that was answered, `score` its probability or, for a
 model of numbers, the number; both are NULL where `seal` names the key that the payload takes.

@@ -30,11 +30,19 @@ COLUMNS = {
 """Columns of a row, by table."""
 
 
+class _Gist(msgspec.Struct, gc=False):
+    """Of an answer, what has a column of its own."""
+
+    label: Any = None
+    confidence: Any = None
+    value: Any = None
+
+
 class _Answered(msgspec.Struct, array_like=True, gc=False):
-    """A payload of which only the answer is read: inputs may be long."""
+    """A payload of which only the gist is read: inputs may be long, and probabilities many."""
 
     inputs: msgspec.Raw
-    answer: dict[str, Any]
+    answer: _Gist
 
 
 _answered = msgspec.msgpack.Decoder(_Answered).decode
@@ -80,7 +88,8 @@ def gist(payload: bytes) -> tuple[str | None, float | None]:
         answer = _answered(payload).answer
     except msgspec.DecodeError:
         return None, None  # kept as it is: one strange payload must not hold up all others
-    label, score = answer.get("label"), answer.get("confidence", answer.get("value"))
+    label = answer.label
+    score = answer.value if answer.confidence is None else answer.confidence
     return (
         None if label is None else str(label),
         None if score is None else float(score),

@@ -1,0 +1,54 @@
+"""How fast a lane moves: unhurried where others wait for the machine and nothing is late yet.
+
+What lies in the spool is safe. So a burst of requests is not slowed down by moving each of them at
+once: it is moved a little later, and before anybody could miss it.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+SHARE = 0.05
+"""Of one core, at most, on a busy machine, for records that are not late."""
+
+FRESH = 3.0
+"""Seconds for which a record is anything but late."""
+
+_LATE = 4.0  # seconds after which nothing is held back any more
+_CROWDED = 1.0  # seconds of waiting for a core, for each second on one, that tell a busy machine
+
+
+class Spent(NamedTuple):
+    """Seconds that a thread has had a core, and that it has waited for one."""
+
+    worked: float
+    waited: float
+
+    def since(self, before: Spent) -> Spent:
+        return Spent(self.worked - before.worked, self.waited - before.waited)
+
+
+def spent() -> Spent:
+    """What the calling thread has spent so far; no waiting where the system does not tell it."""
+    try:
+        worked, waited, _ = Path("/proc/thread-self/schedstat").read_text().split()
+    except OSError:
+        return Spent(time.thread_time(), 0.0)
+    return Spent(int(worked) / 1e9, int(waited) / 1e9)
+
+
+def rest(spent: Spent, age: float) -> float:
+    """Seconds to rest after a piece of work, when the last record of it came `age` seconds ago.
+
+    >>> crowded = Spent(worked=0.1, waited=0.2)
+    >>> [round(rest(crowded, age), 2) for age in (0.3, 3.5, 4.0, 60.0)]
+    [1.9, 0.09, 0.0, 0.0]
+    >>> rest(Spent(worked=0.1, waited=0.001), 0.3)
+    0.0
+    """
+    if spent.waited < spent.worked * _CROWDED:
+        return 0.0
+    late = min(1.0, max(0.0, (age - FRESH) / (_LATE - FRESH)))
+    return spent.worked * (1 / (SHARE + (1 - SHARE) * late) - 1)
