@@ -19,7 +19,7 @@ from interlock.registry.store import Registry
 from interlock.registry.version import Version
 
 if TYPE_CHECKING:
-    from interlock.registry.watch import Watch, changes
+    from interlock.registry.watch import Watch
 
 __all__ = [
     "Cache",
@@ -32,15 +32,14 @@ __all__ = [
     "Status",
     "Version",
     "Watch",
-    "changes",
     "parse",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """`Watch` and `changes`, which load the log's library: only servers watch."""
-    if name not in ("Watch", "changes"):
+    """`Watch`, which loads the log's library: only servers watch."""
+    if name != "Watch":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from interlock.registry import watch  # noqa: PLC0415 - see above
+    from interlock.registry.watch import Watch  # noqa: PLC0415 - see above
 
-    return getattr(watch, name)
+    return Watch

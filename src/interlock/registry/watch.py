@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
 import structlog
 
@@ -38,17 +38,6 @@ class Watch:
         if changed:
             _record(self._registry, changed)
         return changed
-
-
-def changes(
-    registry: Registry, references: Sequence[str], pause: Callable[[], object]
-) -> Iterator[dict[str, Version]]:
-    """Look for ever, with a `pause` after each look; yield what changed. See `Watch`."""
-    watch = Watch(registry, references)
-    while True:
-        if changed := watch.look():
-            yield changed
-        pause()
 
 
 def _resolve(registry: Registry, reference: str, away: set[str]) -> Version | None:
