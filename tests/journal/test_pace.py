@@ -16,7 +16,7 @@ from interlock.settings import Settings
 
 from .spooled import answer, kept, name, shipping, until, write
 
-CROWDED = Spent(worked=1.0, waited=9.0)
+CROWDED = Spent(worked=0.1, waited=0.9)
 SPIN = "import time\nend = time.time() + 30\nwhile time.time() < end: pass"
 
 
@@ -58,11 +58,18 @@ def test_a_thread_knows_what_it_waits_for_a_core() -> None:
     assert pace.rest(crowded, 0.0) > 0
 
 
-@pytest.mark.parametrize("age", [-3600.0, 0.0, pace.FRESH])
+@pytest.mark.parametrize("age", [-3600.0, 0.0, pace.LATE / 3])
 def test_what_is_not_late_takes_little_of_a_busy_machine(age: float) -> None:
-    """Its share, however long the work was; a clock that was set back makes nothing late."""
+    """Its share, whatever it was; a clock that was set back makes nothing late."""
     rested = pace.rest(CROWDED, age)
     assert CROWDED.worked / (CROWDED.worked + rested) == pytest.approx(pace.SHARE)
+
+
+@pytest.mark.parametrize("age", [-3600.0, 0.0, 1.0, pace.LATE, 3600.0])
+def test_no_rest_makes_a_record_late(age: float) -> None:
+    """However long the work was: what comes next is about as old as what was moved last."""
+    rested = pace.rest(Spent(worked=60.0, waited=600.0), age)
+    assert rested == max(0.0, pace.LATE - max(0.0, age))
 
 
 def test_a_machine_with_room_is_used() -> None:

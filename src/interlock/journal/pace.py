@@ -13,10 +13,9 @@ from typing import NamedTuple
 SHARE = 0.05
 """Of one core, at most, on a busy machine, for records that are not late."""
 
-FRESH = 3.0
-"""Seconds for which a record is anything but late."""
+LATE = 3.0
+"""Seconds after which a record is late. None becomes so because of a rest."""
 
-_LATE = 4.0  # seconds after which nothing is held back any more
 _CROWDED = 1.0  # seconds of waiting for a core, for each second on one, that tell a busy machine
 
 
@@ -43,12 +42,12 @@ def rest(spent: Spent, age: float) -> float:
     """Seconds to rest after a piece of work, when the last record of it came `age` seconds ago.
 
     >>> crowded = Spent(worked=0.1, waited=0.2)
-    >>> [round(rest(crowded, age), 2) for age in (0.3, 3.5, 4.0, 60.0)]
-    [1.9, 0.09, 0.0, 0.0]
+    >>> [round(rest(crowded, age), 2) for age in (0.3, 2.5, 3.0, 60.0)]
+    [1.9, 0.5, 0.0, 0.0]
     >>> rest(Spent(worked=0.1, waited=0.001), 0.3)
     0.0
     """
     if spent.waited < spent.worked * _CROWDED:
         return 0.0
-    late = min(1.0, max(0.0, (age - FRESH) / (_LATE - FRESH)))
-    return spent.worked * (1 / (SHARE + (1 - SHARE) * late) - 1)
+    room = LATE - max(0.0, age)  # a clock may have been set back
+    return max(0.0, min(room, spent.worked * (1 / SHARE - 1)))
