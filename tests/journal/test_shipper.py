@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from interlock.errors import BusyError
 from interlock.journal import lane, segments, shipper, status
@@ -67,6 +68,15 @@ def test_what_is_shipped_leaves_the_spool_once_its_segment_is_closed(settings: S
         until(lambda: cursors(settings) == [])
     assert sink(settings) == SinkStatus(name="sql", shipped=4)
     assert seen(settings).spool_bytes == 0
+
+
+def test_a_record_without_a_label_in_it_holds_nobody_up(settings: Settings) -> None:
+    """Nothing of ours writes one; it is sound, and it says nothing."""
+    write(settings.spool(), [], answer(1), [])
+    with capture_logs() as logs, shipping(settings):
+        until(lambda: left(settings) == [])
+    assert kept(settings) == ids(1)
+    assert logs == []
 
 
 def test_tables_that_become_those_of_a_newer_release_are_left_alone(settings: Settings) -> None:

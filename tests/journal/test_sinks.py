@@ -138,12 +138,15 @@ def test_the_answer_can_be_searched_for_unless_it_is_sealed(kept: Kept) -> None:
         Row(name(4), payload(), seal=b"key"),
         Row(name(5), payload({"label": 3, "confidence": 1.0})),
         Row(name(6), b"\xc1 no payload"),
+        Row(name(7), payload({"confidence": None, "value": "much"})),
+        Row(name(8), payload({"value": 2})),
     ]
     kept.sink.write("one", [answer(0, rows=0), msgspec.structs.replace(answer(0), rows=rows)], 9)
     kept.sink.finish("one", 9)
     found = sorted(kept.rows(), key=lambda row: str(row["id"]))
     assert [(row["label"], row["score"]) for row in found] == [
-        *[("normal", 0.75), (None, 2.5), (None, None), (None, None), ("3", 1.0), (None, None)]
+        *[("normal", 0.75), (None, 2.5), (None, None), (None, None), ("3", 1.0), (None, None)],
+        *[(None, None), (None, 2.0)],
     ]
 
 

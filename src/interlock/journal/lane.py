@@ -188,9 +188,9 @@ class Lane(threading.Thread):
 
     def _rest(self, piece: Piece, spent: Spent) -> None:
         """Leave the machine to others for a while, unless somebody waits for the end."""
-        if piece.records:
-            age = time.time() - _moment(piece.records[-1]) / 1e6
-            self._asked_to_stop.wait(pace.rest(spent, age))
+        moment = _moment(piece.records[-1:])
+        if moment is not None:
+            self._asked_to_stop.wait(pace.rest(spent, time.time() - moment / 1e6))
 
     def _finish(self, segment: Segment, end: int) -> None:
         self._sink.finish(segment.path.name, end)
@@ -242,8 +242,14 @@ def _arrival(segment: Segment, start: int) -> float:
         records = Reader(segment.path).read(start, 1).records
     except (InterlockError, FileNotFoundError):
         records = []
-    return _moment(records[0]) / 1e6 if records else segment.started / 1e9
+    moment = _moment(records[:1])
+    return segment.started / 1e9 if moment is None else moment / 1e6
 
 
-def _moment(record: Record) -> int:
-    return record.moment if isinstance(record, Answer | Failure) else record[0].received
+def _moment(records: list[Record]) -> int | None:
+    """When the first of `records` came; None where there is none, or no label in it."""
+    for record in records[:1]:
+        if isinstance(record, Answer | Failure):
+            return record.moment
+        return record[0].received if record else None
+    return None

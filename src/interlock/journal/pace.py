@@ -32,10 +32,10 @@ class Spent(NamedTuple):
 def spent() -> Spent:
     """What the calling thread has spent so far; no waiting where the system does not tell it."""
     try:
-        worked, waited, _ = Path("/proc/thread-self/schedstat").read_text().split()
-    except OSError:
+        worked, waited, *_ = map(int, Path("/proc/thread-self/schedstat").read_text().split())
+    except (OSError, ValueError):
         return Spent(time.thread_time(), 0.0)
-    return Spent(int(worked) / 1e9, int(waited) / 1e9)
+    return Spent(worked / 1e9, waited / 1e9)
 
 
 def rest(spent: Spent, age: float) -> float:
@@ -47,7 +47,7 @@ def rest(spent: Spent, age: float) -> float:
     >>> rest(Spent(worked=0.1, waited=0.001), 0.3)
     0.0
     """
-    if spent.waited < spent.worked * _CROWDED:
+    # A clock that was set back makes a record come from the future: nobody knows how old it is.
+    if age < 0 or spent.waited < spent.worked * _CROWDED:
         return 0.0
-    room = LATE - max(0.0, age)  # a clock may have been set back
-    return max(0.0, min(room, spent.worked * (1 / SHARE - 1)))
+    return max(0.0, min(LATE - age, spent.worked * (1 / SHARE - 1)))

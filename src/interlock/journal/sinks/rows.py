@@ -34,8 +34,8 @@ class _Gist(msgspec.Struct, gc=False):
     """Of an answer, what has a column of its own."""
 
     label: Any = None
-    confidence: Any = None
-    value: Any = None
+    confidence: float | None = None
+    value: float | None = None
 
 
 class _Answered(msgspec.Struct, array_like=True, gc=False):
@@ -88,12 +88,8 @@ def gist(payload: bytes) -> tuple[str | None, float | None]:
         answer = _answered(payload).answer
     except msgspec.DecodeError:
         return None, None  # kept as it is: one strange payload must not hold up all others
-    label = answer.label
     score = answer.value if answer.confidence is None else answer.confidence
-    return (
-        None if label is None else str(label),
-        None if score is None else float(score),
-    )
+    return (None if answer.label is None else str(answer.label)), score
 
 
 def _failure(failure: Failure) -> Cells:
