@@ -31,6 +31,7 @@ def test_a_status_is_believed_for_a_few_seconds() -> None:
     assert Status(moment=now, pid=1).fresh
     assert not Status(moment=now - status.STALE - 1, pid=1).fresh
     assert not Status(moment=now + status.STALE + 1, pid=1).fresh
+    assert not Status(moment=now, pid=1, ended=True).fresh
 
 
 def test_a_newer_release_may_say_more(tmp_path: Path) -> None:

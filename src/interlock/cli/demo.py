@@ -52,30 +52,37 @@ def demo(
             story.roll_out(ward, better)
             story.close(ward)
         if keep:
-            _next(place, words, url, champion, kept=True)
+            _kept(place, words, url)
             story.wait()
     if not keep:
-        _next(place, words, url, champion, kept=False)
+        _next(place, words, url, champion, rolled=not quick)
 
 
-def _next(place: Place, words: Words, url: str, first: Package, *, kept: bool) -> None:
-    beat = place.project / "beat.json"
-    curl = f"curl -H 'Content-Type: application/json' -d @{beat} {url}/predict"
-    report = place.home / "gates" / first.version / "report.html"
-    lines = (
-        [f"   {curl}", f"   open {url}/docs", "   Ctrl-C ends the server"]
-        if kept
-        else [
-            "   interlock demo --keep            # the same, and the server stays up; then:",
-            f"   {curl}",
-            f"   export INTERLOCK_HOME={place.home}   # the registry of this demonstration",
-            f"   interlock model history {first.name}      # which version was live when, and why",
-            f"   interlock rollout explain {first.name} --replay   # every decision, made anew",
-            f"   less {first.path / 'card.md'}   # what a package says of itself",
-            f"   open {report}   # what the gates found",
-            "   interlock init my-model          # a project of your own",
-        ]
-    )
+def _kept(place: Place, words: Words, url: str) -> None:
+    """What can be tried while the server is up."""
     words.head("Try next")
-    for line in lines:
-        words.plain(line)
+    for line in (_curl(place, url), f"open {url}/docs", "Ctrl-C ends the server"):
+        words.plain(f"   {line}")
+
+
+def _next(place: Place, words: Words, url: str, first: Package, *, rolled: bool) -> None:
+    """What can be tried when it is over; `rolled` when there were rollouts."""
+    explain = f"interlock rollout explain {first.name} --replay   # every decision, made anew"
+    report = place.home / "gates" / first.version / "report.html"
+    words.head("Try next")
+    for line in (
+        "interlock demo --keep            # the same, and the server stays up; then:",
+        _curl(place, url),
+        f"export INTERLOCK_HOME={place.home}   # the registry of this demonstration",
+        f"interlock model history {first.name}      # which version was live when, and why",
+        *([explain] if rolled else []),
+        f"less {first.path / 'card.md'}   # what a package says of itself",
+        f"open {report}   # what the gates found",
+        "interlock init my-model          # a project of your own",
+    ):
+        words.plain(f"   {line}")
+
+
+def _curl(place: Place, url: str) -> str:
+    beat = place.project / "beat.json"
+    return f"curl -H 'Content-Type: application/json' -d @{beat} {url}/predict"

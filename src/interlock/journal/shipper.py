@@ -90,7 +90,7 @@ class Shipper:
         try:
             self._delete_passed()
             if last or time.monotonic() > self._reported + _REPORT:
-                self._report()
+                self._report(ended=last)
             self._complaint = ""
         except OSError as error:
             if self._complaint != str(error):
@@ -102,7 +102,7 @@ class Shipper:
             if all(lane.has_passed(segment) for lane in self._lanes):
                 segment.path.unlink(missing_ok=True)
 
-    def _report(self) -> None:
+    def _report(self, *, ended: bool) -> None:
         self._reported = time.monotonic()
         seen = Status(
             moment=time.time(),
@@ -113,6 +113,7 @@ class Shipper:
             damaged=self._damages.count(),
             torn=self._damages.torn(),
             orphans=self._keeper.orphans,
+            ended=ended,
         )
         status.write(self._directory, seen)
 

@@ -36,7 +36,8 @@ class Status(msgspec.Struct, kw_only=True):
     """What the shipper of one journal saw at `moment` (seconds since 1970).
 
     `damaged` counts the damages met in segments, `torn` the records that a crash cut off, `orphans`
-    labels without a prediction for so long that they are reported.
+    labels without a prediction for so long that they are reported. `ended` when it was the last
+    word of a shipper that was told to stop.
     """
 
     moment: float
@@ -47,10 +48,11 @@ class Status(msgspec.Struct, kw_only=True):
     damaged: int = 0
     torn: int = 0
     orphans: int = 0
+    ended: bool = False
 
     @property
     def fresh(self) -> bool:
-        return abs(time.time() - self.moment) <= STALE
+        return not self.ended and abs(time.time() - self.moment) <= STALE
 
 
 _decoder = msgspec.json.Decoder(Status)
