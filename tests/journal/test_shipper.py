@@ -70,6 +70,14 @@ def test_what_is_shipped_leaves_the_spool_once_its_segment_is_closed(settings: S
     assert seen(settings).spool_bytes == 0
 
 
+def test_a_shipper_that_has_ended_is_not_taken_for_one_at_work(settings: Settings) -> None:
+    """It says so itself: nobody has to wait until it was not heard of for long."""
+    with shipping(settings):
+        until(lambda: status.read(settings.spool()) is not None)
+        assert seen(settings).fresh
+    assert not seen(settings).fresh
+
+
 def test_a_record_without_a_label_in_it_holds_nobody_up(settings: Settings) -> None:
     """Nothing of ours writes one; it is sound, and it says nothing."""
     write(settings.spool(), [], answer(1), [])

@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from interlock import policy
 from interlock.registry import Registry, environment
 from interlock.rollout import transition
 from interlock.rollout.controller import Controller
 from interlock.settings import Settings
+from interlock.state.rollouts import Record
+from interlock.state.tables import ROLLOUTS
 from tests.rollout.world import POLICY, World, Wrong
 
 
@@ -60,6 +63,13 @@ def second(world: World, make_package: Callable[..., Path]) -> None:
     world.registry.promote("cost", "1.0.0", "champion", "first release", force=True)
     rules = policy.parse(POLICY.replace('"ecg"', '"cost"'))
     world.orders().start("1.1.0", rules, reason="a test", force=True)
+
+
+def spoil(world: World, rollout: Record, column: str, text: str) -> None:
+    """Write into a rollout what nobody can read."""
+    change = sa.update(ROLLOUTS).where(ROLLOUTS.c.id == rollout.id).values({column: text})
+    with world.engine.begin() as connection:
+        connection.execute(change)
 
 
 def test_a_rollback_does_not_ask_a_registry_that_hangs(
@@ -137,10 +147,7 @@ def test_a_rollout_that_breaks_holds_no_other(
     """What nobody has foreseen is logged with where it happened, and the others go on."""
     broken = world.start()
     second(world, make_package)
-    with world.engine.begin() as connection:
-        connection.exec_driver_sql(
-            f"UPDATE interlock_rollouts SET analysis = 'broken' WHERE id = '{broken.id}'"
-        )
+    spoil(world, broken, "analysis", "broken")
     outcomes = world.controller().tick()
     assert [outcome.record.deployment for outcome in outcomes] == ["cost"]
     told = "".join(capfd.readouterr())
@@ -155,9 +162,6 @@ def test_rules_of_another_release_hold_no_other_floor(
     past = world.start()
     world.orders().abort("ecg")
     second(world, make_package)
-    with world.engine.begin() as connection:
-        connection.exec_driver_sql(
-            f"UPDATE interlock_rollouts SET policy = '[]' WHERE id = '{past.id}'"
-        )
+    spoil(world, past, "policy", "[]")
     outcomes = world.controller().tick()
     assert [outcome.record.deployment for outcome in outcomes] == ["cost"]

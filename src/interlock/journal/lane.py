@@ -188,7 +188,7 @@ class Lane(threading.Thread):
 
     def _rest(self, piece: Piece, spent: Spent) -> None:
         """Leave the machine to others for a while, unless somebody waits for the end."""
-        moment = _moment(piece.records[-1:])
+        moment = _moment(piece.records[-1]) if piece.records else None
         if moment is not None:
             self._asked_to_stop.wait(pace.rest(spent, time.time() - moment / 1e6))
 
@@ -242,14 +242,12 @@ def _arrival(segment: Segment, start: int) -> float:
         records = Reader(segment.path).read(start, 1).records
     except (InterlockError, FileNotFoundError):
         records = []
-    moment = _moment(records[:1])
+    moment = _moment(records[0]) if records else None
     return segment.started / 1e9 if moment is None else moment / 1e6
 
 
-def _moment(records: list[Record]) -> int | None:
-    """When the first of `records` came; None where there is none, or no label in it."""
-    for record in records[:1]:
-        if isinstance(record, Answer | Failure):
-            return record.moment
-        return record[0].received if record else None
-    return None
+def _moment(record: Record) -> int | None:
+    """When `record` came; None for a list without a label, which says nothing."""
+    if isinstance(record, Answer | Failure):
+        return record.moment
+    return record[0].received if record else None

@@ -30,11 +30,10 @@ HASTE = {
 """Defaults of a process that asks again and again, and must not be held by one answer."""
 
 
-def hasten(environment: MutableMapping[str, str] | None = None) -> None:
+def hasten() -> None:
     """Wait for a registry no longer than a few seconds; to be called before `prepare`."""
-    environment = os.environ if environment is None else environment
     for variable, value in HASTE.items():
-        environment.setdefault(variable, value)
+        os.environ.setdefault(variable, value)
 
 
 def prepare(environment: MutableMapping[str, str] | None = None) -> None:

@@ -16,7 +16,7 @@ from interlock.registry.reference import CHAMPION
 from interlock.rollout import clock, evidence, plan, rules
 from interlock.rollout.clock import Clock
 from interlock.rollout.plan import EVERYTHING
-from interlock.rollout.transition import Ending, Ordered, Transition, kept
+from interlock.rollout.transition import Ordered, Transition, kept
 from interlock.state.events import Event
 from interlock.state.rollouts import Record, Rollouts, Status
 
@@ -116,25 +116,20 @@ class Orders:
         def ours(record: Record) -> bool:
             return record.version != version and record.status in among
 
-        return self._settle(deployment, ours, "aborted", sentence)
+        return self._retried(
+            deployment,
+            lambda record: self._transition.end(record, "aborted", sentence, self._actor),
+            ours,
+        )
 
     def arrive(self, deployment: str, version: str) -> Record | None:
         """End the rollout of `version`, which the actor has made champion by hand."""
         sentence = f"{deployment}:{version} is champion: promoted by {self._actor} meanwhile"
-        return self._settle(
-            deployment, lambda record: record.version == version, "promoted", sentence
+        return self._retried(
+            deployment,
+            lambda record: self._transition.end(record, "promoted", sentence, self._actor),
+            lambda record: record.version == version,
         )
-
-    def _settle(
-        self, deployment: str, ours: Callable[[Record], bool], status: Ending, sentence: str
-    ) -> Record | None:
-        for _ in range(_TRIES):
-            record = self._rollouts.running(deployment)
-            if record is None or not ours(record):
-                return None
-            if ended := self._transition.end(record, status, sentence, self._actor):
-                return ended
-        raise _restless(deployment)
 
     def _check_withdrawn(self, target: Version) -> None:
         """What was rolled back, in a rollout or as champion, is not tried again by itself."""
@@ -206,18 +201,28 @@ class Orders:
         return self._try(deployment, change)
 
     def _try(self, deployment: str, change: Callable[[Record], Record | None]) -> Record:
+        changed = self._retried(deployment, change)
+        if changed is None:
+            raise UnknownError(f"there is no rollout of {deployment} that has not ended")
+        return changed
+
+    def _retried(
+        self,
+        deployment: str,
+        change: Callable[[Record], Record | None],
+        ours: Callable[[Record], bool] = lambda _: True,
+    ) -> Record | None:
+        """The rollout after `change`, which gives None when others were first.
+
+        None when there is none, or not one of `ours`.
+        """
         for _ in range(_TRIES):
             record = self._rollouts.running(deployment)
-            if record is None:
-                raise UnknownError(f"there is no rollout of {deployment} that has not ended")
-            changed = change(record)
-            if changed is not None:
+            if record is None or not ours(record):
+                return None
+            if changed := change(record):
                 return changed
-        raise _restless(deployment)
-
-
-def _restless(deployment: str) -> ConflictError:
-    return ConflictError(f"the rollout of {deployment} changes all the time: try again")
+        raise ConflictError(f"the rollout of {deployment} changes all the time: try again")
 
 
 def _check_still_open(record: Record) -> None:

@@ -68,7 +68,7 @@ class Worker:
         ------
         InterlockError
             When a champion that the table names cannot be loaded. One that cannot be tried beside
-        it is left out, and said so.
+            it is left out, and said so.
         """
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
